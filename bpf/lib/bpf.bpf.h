@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Base of every BPF object: helpers, load-time constants, hook wrappers,
+ * reads. No global data anywhere (kernels before 5.2 refuse it).
+ */
+#ifndef NT_BPF_BPF_H
+#define NT_BPF_BPF_H
+
+#include "nettrace/nt_abi.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#define NT_INLINE static __always_inline
+#define NT_SUBPROG static __noinline
+
+/*
+ * A load-time constant: a 64-bit immediate load whose upper half is a marker
+ * and whose lower half is the constant's number. The loader (core/patch.c)
+ * writes the value before the program goes to the kernel, so the verifier sees
+ * a plain constant and prunes what it makes unreachable. volatile keeps the
+ * compiler from merging two loads into arithmetic on the marker.
+ */
+NT_INLINE __u64 nt_const(const __u32 id)
+{
+	__u64 v;
+
+	asm volatile("%0 = %1 ll" : "=r"(v) : "i"(NT_CONST_MARK | id));
+	return v;
+}
+
+/* Hides a value's history from the compiler, so that a bounds check stays. */
+#define NT_BARRIER(v) asm volatile("" : "+r"(v))
+
+/*
+ * Reads a field through a pointer. direct is a compile-time constant: true in
+ * fentry and tp_btf programs, where the verifier knows the pointer's type and a
+ * plain load is allowed (5.5+); false elsewhere.
+ */
+#define NT_GET(direct, p, field) ((direct) ? (p)->field : BPF_CORE_READ(p, field))
+
+/* Argument lists: NT_ARGS_CTX(a, b) is "(void *)ctx[0], (void *)ctx[1]". */
+#define NT_NARGS_(_0, _1, _2, _3, _4, _5, n, ...) n
+#define NT_NARGS(args...) NT_NARGS_(_, ##args, 5, 4, 3, 2, 1, 0)
+#define NT_CAT_(a, b) a##b
+#define NT_CAT(a, b) NT_CAT_(a, b)
+#define NT_CTX1 (void *)ctx[0]
+#define NT_CTX2 NT_CTX1, (void *)ctx[1]
+#define NT_CTX3 NT_CTX2, (void *)ctx[2]
+#define NT_CTX4 NT_CTX3, (void *)ctx[3]
+#define NT_CTX5 NT_CTX4, (void *)ctx[4]
+#define NT_REGS1 (void *)PT_REGS_PARM1(ctx)
+#define NT_REGS2 NT_REGS1, (void *)PT_REGS_PARM2(ctx)
+#define NT_REGS3 NT_REGS2, (void *)PT_REGS_PARM3(ctx)
+#define NT_REGS4 NT_REGS3, (void *)PT_REGS_PARM4(ctx)
+#define NT_REGS5 NT_REGS4, (void *)PT_REGS_PARM5(ctx)
+#define NT_ARGS_CTX(args...) NT_CAT(NT_CTX, NT_NARGS(args))
+#define NT_ARGS_REGS(args...) NT_CAT(NT_REGS, NT_NARGS(args))
+
+/*
+ * The gate: opened once every hook is attached, closed before the summary is
+ * read. So nothing is counted half, and the summary does not wait for the
+ * kernel to detach.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} nt_gate SEC(".maps");
+
+NT_INLINE bool nt_gate_open(void)
+{
+	__u32 zero = 0, *open = bpf_map_lookup_elem(&nt_gate, &zero);
+
+	return open && *open;
+}
+
+/*
+ * Hook wrappers. A hook's body is written once, with pointer arguments and with
+ * `ctx` and `direct` (constant after inlining) in scope:
+ *
+ *	NT_TP(kfree_skb, struct sk_buff *skb, void *location) { ... return 0; }
+ *
+ * NT_TP makes the programs stem__tp_btf and stem__raw_tp, NT_FUNC stem__fentry
+ * and stem__kprobe. NT_RET makes stem__fexit and stem__kretprobe; it sees the
+ * return value only (a kretprobe no longer has the arguments), nargs is the
+ * number of arguments of the function, behind which fexit finds the value.
+ * Nothing runs while the gate is shut. Attach targets are the hook table's business (struct nt_hook), not ours.
+ */
+#define NT_TP(stem, args...)								\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ##args);			\
+SEC("tp_btf") int stem##__tp_btf(__u64 *ctx)						\
+{ return nt_gate_open() ? stem##__body(ctx, true, NT_ARGS_CTX(args)) : 0; }					\
+SEC("raw_tp") int stem##__raw_tp(__u64 *ctx)						\
+{ return nt_gate_open() ? stem##__body(ctx, false, NT_ARGS_CTX(args)) : 0; }					\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ##args)
+
+#define NT_FUNC(stem, args...)								\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ##args);			\
+SEC("fentry") int stem##__fentry(__u64 *ctx)						\
+{ return nt_gate_open() ? stem##__body(ctx, true, NT_ARGS_CTX(args)) : 0; }					\
+SEC("kprobe") int stem##__kprobe(struct pt_regs *ctx)					\
+{ return nt_gate_open() ? stem##__body(ctx, false, NT_ARGS_REGS(args)) : 0; }				\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ##args)
+
+#define NT_RET(stem, nargs, ret)							\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ret);				\
+SEC("fexit") int stem##__fexit(__u64 *ctx)						\
+{ return nt_gate_open() ? stem##__body(ctx, true, ctx[nargs]) : 0; }						\
+SEC("kretprobe") int stem##__kretprobe(struct pt_regs *ctx)				\
+{ return nt_gate_open() ? stem##__body(ctx, false, PT_REGS_RC(ctx)) : 0; }					\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ret)
+
+#define NT_LICENSE char LICENSE[] SEC("license") = "GPL"
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Events to user space. A wake-up per event costs ~2300 ns, without it ~80: the
+ * reader is woken when the buffer has filled to the watermark, and it looks by
+ * itself every 50 ms.
+ */
+#ifndef NT_BPF_EMIT_H
+#define NT_BPF_EMIT_H
+
+#include "lib/maps.bpf.h"
+
+/* Becomes a perf event array where the kernel has no ring buffer (before 5.8). */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);	/* --buffer-size sets it */
+} nt_events SEC(".maps");
+
+NT_INLINE void nt_emit(void *ctx, void *event, __u64 size)
+{
+	long err;
+
+	if (nt_const(NT_CONST_RINGBUF)) {
+		__u64 avail = bpf_ringbuf_query(&nt_events, BPF_RB_AVAIL_DATA);
+		__u64 flags = avail >= nt_const(NT_CONST_WATERMARK) ? BPF_RB_FORCE_WAKEUP
+								    : BPF_RB_NO_WAKEUP;
+
+		err = bpf_ringbuf_output(&nt_events, event, size, flags);
+	} else {
+		err = bpf_perf_event_output(ctx, &nt_events, BPF_F_CURRENT_CPU, event, size);
+	}
+	if (err)
+		nt_stat_add(NT_STAT_LOST_BUFFER, 1);
+}
+
+#endif

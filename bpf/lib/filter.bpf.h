@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The filter, decided before anything is stored: the tuple filter (fields
+ * chosen by load-time constant, values in nt_tuple), then the filter
+ * expression that the loader appended. A packet that passes is parsed whole.
+ */
+#ifndef NT_BPF_FILTER_H
+#define NT_BPF_FILTER_H
+
+#include "lib/packet.bpf.h"
+
+NT_INLINE bool nt_addr_match(const __u8 *addr, const __u8 *want, const __u8 *mask)
+{
+	const __u64 *a = (const void *)addr, *w = (const void *)want, *m = (const void *)mask;
+
+	return ((a[0] & m[0]) == w[0]) & ((a[1] & m[1]) == w[1]);
+}
+
+/* One tested field: fails the packet, or (any-of filters) remembers a hit. */
+#define NT_TEST(bit, cond)				\
+	do {						\
+		if (mask & (bit)) {			\
+			if (cond)			\
+				hit = true;		\
+			else if (!(mask & NT_FILTER_ANY))	\
+				return false;		\
+		}					\
+	} while (0)
+
+NT_INLINE bool nt_dev_match(const struct nt_tuple *t, const struct nt_cur *c)
+{
+	__u32 i, ifindex = c->flow.ifindex;
+
+	if (t->netns && c->flow.netns && t->netns != c->flow.netns)
+		return false;
+#pragma unroll
+	for (i = 0; i < NT_FILTER_DEVS; i++) {
+		if (!t->ifindex[i])
+			break;
+		if (t->ifindex[i] == ifindex)
+			return true;
+	}
+	return false;
+}
+
+NT_INLINE bool nt_ethtype_other(__u16 t)
+{
+	return t != NT_ETH_P_ARP && t != NT_ETH_P_RARP && t != NT_ETH_P_IP &&
+	       t != NT_ETH_P_IPV6 && t != NT_ETH_P_LLDP && t != NT_ETH_P_PAUSE;
+}
+
+NT_INLINE bool nt_proto_match(const __u64 mask, const struct nt_tuple *t, const struct nt_cur *c)
+{
+	if (!(c->bits & NT_PKT_L3))
+		return false;
+	if ((mask & NT_FILTER_ICMP46) && c->flow.ip_version == 6)
+		return c->flow.proto == 58;
+	return c->flow.proto == t->proto;
+}
+
+NT_INLINE bool nt_vlan_match(const struct nt_tuple *t, const struct nt_cur *c)
+{
+	return (c->n_vlan > 0 && (c->vlan[0] & 0xfff) == t->vlan) ||
+	       (c->n_vlan > 1 && (c->vlan[1] & 0xfff) == t->vlan);
+}
+
+NT_INLINE bool nt_port_match(const struct nt_cur *c, __be16 port, __u16 low, __u16 high)
+{
+	__u16 p = bpf_ntohs(port);
+
+	return (c->bits & NT_PKT_PORTS) && p >= low && p <= high;
+}
+
+/* The device test is separate: hooks know the device in different ways. */
+NT_INLINE bool nt_tuple_match(struct nt_cur *c)
+{
+	const __u64 mask = nt_const(NT_CONST_FILTER);
+	struct nt_tuple *t;
+	bool hit = false;
+	__u32 zero = 0;
+
+	if (!mask)
+		return true;
+	t = bpf_map_lookup_elem(&nt_tuple, &zero);
+	if (!t)
+		return false;
+	if ((mask & NT_FILTER_DEV) && !nt_dev_match(t, c))	/* also of an any-of filter */
+		return false;
+	NT_TEST(NT_FILTER_ETHTYPE, c->eth_type == t->eth_type);
+	NT_TEST(NT_FILTER_ETHTYPE_OTHER, nt_ethtype_other(c->eth_type));
+	NT_TEST(NT_FILTER_VLAN, nt_vlan_match(t, c));
+	if (mask & (NT_FILTER_L3 | NT_FILTER_L4)) {
+		nt_cur_l3(c);
+		NT_TEST(NT_FILTER_PROTO, nt_proto_match(mask, t, c));
+		NT_TEST(NT_FILTER_SRC, (c->bits & NT_PKT_L3) &&
+			nt_addr_match(c->flow.saddr, t->src, t->src_mask));
+		NT_TEST(NT_FILTER_DST, (c->bits & NT_PKT_L3) &&
+			nt_addr_match(c->flow.daddr, t->dst, t->dst_mask));
+	}
+	if (mask & NT_FILTER_L4) {
+		nt_cur_l4(c);
+		NT_TEST(NT_FILTER_SPORT, nt_port_match(c, c->flow.sport, t->sport_low, t->sport_high));
+		NT_TEST(NT_FILTER_DPORT, nt_port_match(c, c->flow.dport, t->dport_low, t->dport_high));
+	}
+	return !(mask & NT_FILTER_ANY) || hit;
+}
+
+/* The appended filter, one for each link form: (address, readable bytes, wire length). The
+ * loader turns these calls into calls of the appended code, or into "return 1". */
+#define NT_PCAP_CALL(addr, caplen, wirelen, insn)					\
+({											\
+	register __u64 r1 asm("r1") = (addr);						\
+	register __u64 r2 asm("r2") = (caplen);						\
+	register __u64 r3 asm("r3") = (wirelen);					\
+	register __u64 r0 asm("r0");							\
+	asm volatile("call %[call]" : "=r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)		\
+		     : [call] "i"(insn) : "r4", "r5", "memory");			\
+	(__u32)r0;									\
+})
+
+#define NT_PCAP_COPY 256	/* headers of a packet whose tag is put back in */
+
+/* An Ethernet packet with its tag beside it: the expression must see the tag where it is on
+ * the wire, so the first bytes are laid out again in scratch. */
+NT_INLINE bool nt_pcap_tagged(const struct nt_cur *c, __u32 caplen)
+{
+	__u8 *buf = nt_scratch_get(1);
+	__be16 tag[2] = { bpf_htons(c->tag >> 16), bpf_htons((__u16)c->tag) };
+	__u64 rest, addr;
+
+	if (!buf || caplen < NT_ETH_HLEN)
+		return false;
+	rest = (caplen - 12) & 0xffff;
+	if (rest > NT_PCAP_COPY)
+		rest = NT_PCAP_COPY;
+	NT_BARRIER(rest);
+	bpf_probe_read_kernel(buf, 12, (void *)(c->head + c->l2));
+	__builtin_memcpy(buf + 12, tag, 4);
+	if (rest <= NT_PCAP_COPY)
+		bpf_probe_read_kernel(buf + 16, rest, (void *)(c->head + c->l2 + 12));
+	/* The filter does arithmetic on the address: hand it over as a number, not as the
+	 * map value pointer whose bounds the verifier would have to follow. */
+	bpf_probe_read_kernel(&addr, sizeof(addr), &buf);
+	return NT_PCAP_CALL(addr, rest + 16, c->len + NT_VLAN_HLEN, NT_CALL_PCAP_L2);
+}
+
+NT_SUBPROG int nt_pcap_match(const struct nt_cur *c)
+{
+	__u32 off;
+
+	if (!c)
+		return 0;
+	off = (c->bits & NT_PKT_L2) ? c->l2 : c->l3;
+	if (off > c->tail)
+		return 0;
+	if (!(c->bits & NT_PKT_L2))
+		return NT_PCAP_CALL(c->head + off, c->tail - off, c->len, NT_CALL_PCAP_L3);
+	if (c->tag)
+		return nt_pcap_tagged(c, c->tail - off);
+	return NT_PCAP_CALL(c->head + off, c->tail - off, c->len, NT_CALL_PCAP_L2);
+}
+
+/* c is initialised and has its device. On true the headers are parsed. */
+NT_INLINE bool nt_filter(struct nt_cur *c)
+{
+	if (!nt_tuple_match(c))
+		return false;
+	if (nt_const(NT_CONST_PCAP) && !nt_pcap_match(c))
+		return false;
+	return true;
+}
+
+/* Parses what the filter did not need to look at. */
+NT_INLINE void nt_cur_parse(struct nt_cur *c)
+{
+	const __u64 mask = nt_const(NT_CONST_FILTER);
+
+	if (!(mask & (NT_FILTER_L3 | NT_FILTER_L4)))
+		nt_cur_l3(c);
+	if (!(mask & NT_FILTER_L4))
+		nt_cur_l4(c);
+}
+
+#endif

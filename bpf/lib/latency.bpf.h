@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Latency engine, kernel side. A passage (a packet's way through the stages) is
+ * an entry of a preallocated hash under the tool's key; the tool defines the
+ * map nt_lat and calls nt_lat_stamp() at each stage and nt_lat_finish() at the
+ * last. Differences are taken between consecutive stages that were seen.
+ */
+#ifndef NT_BPF_LATENCY_H
+#define NT_BPF_LATENCY_H
+
+#include "lib/emit.bpf.h"
+#include "lib/hist.bpf.h"
+
+NT_HISTS(nt_hists, NT_LAT_HISTS);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 4096);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, NT_STACK_MAX * sizeof(__u64));
+} nt_stacks SEC(".maps");
+
+/*
+ * Keys whose start found the state map full. Their end is not "without a
+ * start": the passage is in lost.map_full already and is counted once.
+ */
+#define NT_LAT_REFUSED 65536
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NT_LAT_REFUSED);
+	__type(key, __u32);
+	__type(value, __u32);
+} nt_refused SEC(".maps");
+
+NT_INLINE __u32 nt_lat_hash(const void *key, const __u32 size)
+{
+	const __u32 *w = key;
+	__u32 i, h = 2166136261u;
+
+#pragma unroll
+	for (i = 0; i < size / 4; i++) {
+		h = (h ^ w[i]) * 16777619u;
+		h ^= h >> 15;
+	}
+	return h ? h : 1;
+}
+
+NT_INLINE void nt_lat_refuse(__u32 hash)
+{
+	__u32 slot = hash % NT_LAT_REFUSED;
+
+	nt_stat_add(NT_STAT_MAP_FULL, 1);
+	bpf_map_update_elem(&nt_refused, &slot, &hash, BPF_ANY);
+}
+
+/* Was this key's start refused? Forgets it. */
+NT_INLINE bool nt_lat_was_refused(__u32 hash)
+{
+	__u32 *v, slot = hash % NT_LAT_REFUSED;
+
+	v = bpf_map_lookup_elem(&nt_refused, &slot);
+	if (!v || *v != hash)
+		return false;
+	*v = 0;
+	return true;
+}
+
+NT_INLINE void nt_lat_hist(__u32 which, __u64 ns)
+{
+	struct nt_hist_raw *h = bpf_map_lookup_elem(&nt_hists, &which);
+
+	if (h)
+		nt_hist_record(h, ns);
+}
+
+/* First visit of a stage counts; a packet may pass a hook again (stacked devices). */
+NT_INLINE void nt_lat_stamp(void *ctx, struct nt_lat *l, __u32 stage, __u64 now, __u32 ifindex)
+{
+	stage &= NT_STAGES - 1;
+	if (l->seen & (1u << stage))
+		return;
+	l->ts[stage] = now;
+	l->ifindex[stage] = ifindex;
+	l->cpu[stage] = bpf_get_smp_processor_id();
+	l->stack[stage] = -1;
+	if (nt_const(NT_CONST_TOOL1) & NT_LAT_STACKS) {
+		l->stack[stage] = bpf_get_stackid(ctx, &nt_stacks, 0);
+		if (l->stack[stage] < 0)
+			nt_stat_add(NT_STAT_LAT_NO_STACK, 1);
+	}
+	l->seen |= 1u << stage;
+}
+
+NT_INLINE __u64 nt_lat_delta(__u64 from, __u64 to)
+{
+	if (to >= from)
+		return to - from;
+	nt_stat_add(NT_STAT_CLOCK_SKEW, 1);
+	return 0;
+}
+
+/*
+ * Histograms of a complete passage with two legs: stages below leg2 are the
+ * first leg, the others the second, what lies between is outside this host.
+ * Returns the total.
+ */
+NT_SUBPROG __u64 nt_lat_record(const struct nt_lat *l, __u32 leg2)
+{
+	__u64 prev = 0, first = 0, leg1_end = 0, leg2_start = 0, total;
+	__u32 i;
+
+	if (!l)
+		return 0;
+#pragma unroll
+	for (i = 0; i < NT_STAGES; i++) {
+		__u64 ts = l->ts[i];
+
+		if (!(l->seen & (1u << i)))
+			continue;
+		if (!first)
+			first = ts;
+		else
+			nt_lat_hist(i, nt_lat_delta(prev, ts));
+		if (i < leg2)
+			leg1_end = ts;
+		else if (!leg2_start)
+			leg2_start = ts;
+		prev = ts;
+	}
+	total = nt_lat_delta(first, prev);
+	nt_lat_hist(NT_LAT_HIST_TOTAL, total);
+	if (leg1_end && leg2_start) {
+		nt_lat_hist(NT_LAT_HIST_LEG1, nt_lat_delta(first, leg1_end));
+		nt_lat_hist(NT_LAT_HIST_EXTERNAL, nt_lat_delta(leg1_end, leg2_start));
+		nt_lat_hist(NT_LAT_HIST_LEG2, nt_lat_delta(leg2_start, prev));
+	}
+	return total;
+}
+
+#endif

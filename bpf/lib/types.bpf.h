@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The kernel structs and fields that nettrace reads, and no more. Offsets are
+ * never taken from here: preserve_access_index makes every access a CO-RE
+ * relocation against the running kernel's BTF. Where a kernel has another
+ * spelling, a flavour (NAME___SUFFIX) stands below its struct with the version
+ * that made it necessary; only read.bpf.h and packet.bpf.h test for flavours.
+ */
+#ifndef NT_TYPES_BPF_H
+#define NT_TYPES_BPF_H
+
+#define __VMLINUX_H__ 1		/* bpf_tracing.h: use the kernel's names of pt_regs members */
+#include <linux/bpf.h>
+
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+/* pt_regs is architecture ABI: its layout does not drift, so no relocation. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long orig_ax, ip, cs, flags, sp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	__u64 regs[31], sp, pc, pstate;
+};
+struct pt_regs {
+	struct user_pt_regs user_regs;
+};
+#endif
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct rtnl_link_ops {
+	const char *kind;
+};
+
+struct net_device {
+	char name[16];
+	int ifindex;
+	unsigned short type;
+	unsigned int num_tx_queues;
+	possible_net_t nd_net;
+	const struct rtnl_link_ops *rtnl_link_ops;
+};
+
+struct net_device___priv {	/* 6.10: private area became a flexible member */
+	__u8 priv[0];
+};
+
+struct sock_common {
+	unsigned short skc_family;
+	possible_net_t skc_net;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
+struct sk_buff {
+	struct sk_buff *next;
+	struct net_device *dev;
+	struct sock *sk;
+	unsigned int len, data_len;
+	__u16 queue_mapping;
+	__u32 mark;
+	int skb_iif;
+	__be16 vlan_proto;
+	__u16 vlan_tci;
+	__be16 protocol;
+	__u16 transport_header, network_header, mac_header;
+	unsigned int tail, end;
+	unsigned char *head, *data;
+};
+
+struct sk_buff___vlan_present {	/* 4.20 to 6.1: tag is there if the bit is set */
+	__u8 vlan_present : 1;
+};
+
+struct sk_buff___vlan_all {	/* 6.2: tag is there if the 32 bits are not 0 */
+	__u32 vlan_all;
+};
+
+struct skb_shared_info {
+	unsigned short gso_size;
+	unsigned short gso_segs;
+};
+
+/* ---- ptr_ring, tun ---- */
+struct ptr_ring {
+	int producer;
+	int consumer_head;
+	int consumer_tail;
+	int size;
+	void **queue;
+};
+
+struct tun_file {
+	__u16 queue_index;
+	struct ptr_ring tx_ring;
+};
+
+struct tun_struct {
+	struct tun_file *tfiles[256];	/* MAX_TAP_QUEUES */
+	unsigned int numqueues;
+	struct net_device *dev;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,66 @@
+# BPF objects: compile, strip the DWARF (620 kB -> 10 kB), embed by a skeleton; and the registry
+# of tools.
+
+find_program(NT_CLANG NAMES clang REQUIRED)
+find_program(NT_LLVM_STRIP NAMES llvm-strip llvm-strip-14 REQUIRED)
+find_program(NT_BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin REQUIRED)
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+	set(NT_BPF_ARCH arm64)
+else()
+	set(NT_BPF_ARCH x86)
+endif()
+
+set(NT_BPF_FLAGS -g -O2 -target bpf -mcpu=v2 -D__TARGET_ARCH_${NT_BPF_ARCH}
+	-Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function
+	-I${CMAKE_SOURCE_DIR}/include -I${CMAKE_SOURCE_DIR}/bpf
+	-isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
+# v2: kernels before 5.1 know neither 32-bit jumps nor the rest of v3.
+
+add_custom_target(nettrace_skeletons)
+set(NT_TOOLS "")
+set(NT_TOOL_SOURCES "")
+
+# nt_bpf_object(NAME SOURCE): build/bpf/NAME.bpf.o and generated/NAME.skel.h
+function(nt_bpf_object name source)
+	set(dir ${CMAKE_BINARY_DIR}/bpf)
+	set(object ${dir}/${name}.bpf.o)
+	set(skeleton ${CMAKE_BINARY_DIR}/generated/${name}.skel.h)
+	file(MAKE_DIRECTORY ${dir} ${CMAKE_BINARY_DIR}/generated)
+	add_custom_command(OUTPUT ${object}
+		COMMAND ${NT_CLANG} ${NT_BPF_FLAGS} -MD -MF ${object}.d -c ${source} -o ${object}
+		COMMAND ${NT_LLVM_STRIP} -g ${object}
+		DEPENDS ${source} DEPFILE ${object}.d VERBATIM)
+	add_custom_command(OUTPUT ${skeleton}
+		COMMAND sh -c "'${NT_BPFTOOL}' gen skeleton '${object}' name '${name}' > '${skeleton}'"
+		DEPENDS ${object} VERBATIM)
+	add_custom_target(skeleton_${name} DEPENDS ${skeleton})
+	add_dependencies(nettrace_skeletons skeleton_${name})
+endfunction()
+
+function(nt_tool group name)
+	nt_bpf_object(${name} ${CMAKE_SOURCE_DIR}/bpf/tools/${group}/${name}.bpf.c)
+	set(NT_TOOLS ${NT_TOOLS} ${name} PARENT_SCOPE)
+	set(NT_TOOL_SOURCES ${NT_TOOL_SOURCES} src/tools/${group}/${name}.c PARENT_SCOPE)
+endfunction()
+
+# generated/registry.c: nt_tools[], sorted by name
+function(nt_registry)
+	list(SORT NT_TOOLS)
+	set(includes "")
+	set(rows "")
+	foreach(name ${NT_TOOLS})
+		string(APPEND includes "#include \"${name}.skel.h\"\nextern const struct nt_tool nt_tool_${name};\n")
+		string(APPEND rows "\t{ &nt_tool_${name}, ${name}__elf_bytes },\n")
+	endforeach()
+	set(file ${CMAKE_BINARY_DIR}/generated/registry.c)
+	file(CONFIGURE OUTPUT ${file} @ONLY CONTENT [[/* Generated: every tool and its BPF object. */
+#include "nettrace/tool.h"
+
+@includes@
+const struct nt_tool_entry nt_tools[] = {
+@rows@};
+const size_t nt_n_tools = sizeof(nt_tools) / sizeof(nt_tools[0]);
+]])
+	set(NT_REGISTRY ${file} PARENT_SCOPE)
+endfunction()

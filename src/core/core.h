@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Inside of the core: the run, and the interfaces between the core's files. */
+#ifndef NETTRACE_CORE_H
+#define NETTRACE_CORE_H
+
+#include <bpf/libbpf.h>
+
+#include "nettrace/btf.h"
+#include "nettrace/ksyms.h"
+#include "nettrace/patch.h"
+#include "nettrace/pcap_filter.h"
+#include "nettrace/run.h"
+
+/* ---- hooks.c: the plan ---- */
+#define NT_CANDIDATES 10
+
+struct nt_candidate {
+	enum nt_prog_kind kind;
+	char target[64];		/* function, or tracepoint without its category */
+	bool refused;
+};
+
+struct nt_plan_hook {
+	const struct nt_hook *hook;
+	struct nt_candidate cand[NT_CANDIDATES];
+	size_t n;
+	int chosen;			/* index in cand, -1: none */
+	bool off;			/* not asked for, or of a variant that is not used */
+	int tp_args;			/* of the chosen tracepoint, -1 unknown */
+	char why[160];			/* why it is missing, or why an earlier candidate was not taken */
+};
+
+struct nt_plan {
+	struct nt_plan_hook *hook;
+	size_t n;
+};
+
+int nt_plan_make(struct nt_run *r);
+void nt_plan_free(struct nt_plan *p);
+/* Chooses for every hook its first candidate that was not refused, and variants. 0, or -ENOTSUP
+ * with *err when a required hook has none. */
+int nt_plan_choose(struct nt_run *r, struct nt_err *err);
+void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, const char *what, int err_no);
+/* Program name of a hook's chosen candidate. */
+void nt_plan_prog(const struct nt_plan_hook *h, char *buf, size_t size);
+struct nt_plan_hook *nt_plan_by_prog(struct nt_plan *p, const char *prog);
+const char *nt_prog_kind_name(enum nt_prog_kind k);
+bool nt_hook_missing(const struct nt_plan_hook *h);
+
+/* ---- bpf.c ---- */
+struct nt_bpf {
+	struct bpf_object *obj;
+	struct bpf_link **link;		/* one per plan hook */
+	struct nt_consts consts;
+	bool ringbuf;
+	char last_prog[64];		/* handed to the kernel last: the one that a failure means */
+	char log[256];			/* libbpf's or the verifier's last useful line */
+	void *scratch[8];		/* memory that libbpf borrows while it loads */
+	size_t n_scratch;
+};
+int nt_bpf_load(struct nt_run *r, struct nt_err *err);	/* with fallbacks; attaches too */
+void nt_bpf_close(struct nt_run *r);
+void nt_bpf_gate(struct nt_run *r, bool open);
+int nt_bpf_check_caps(struct nt_err *err);
+
+/* ---- transport.c ---- */
+struct nt_transport;
+int nt_transport_open(struct nt_run *r, struct nt_err *err);
+int nt_transport_fd(const struct nt_run *r);		/* epoll-able, -1: no events */
+void nt_transport_drain(struct nt_run *r);
+void nt_transport_close(struct nt_run *r);
+
+/* ---- loss.c ---- */
+struct nt_lost {
+	uint64_t buffer, map_full, evicted, probe_missed, unmatched;
+};
+void nt_loss_read(struct nt_run *r, struct nt_lost *l);
+void nt_loss_json(struct nt_run *r, const struct nt_lost *l);
+void nt_loss_text(struct nt_run *r, const struct nt_lost *l);
+
+/* ---- names.c: interfaces, reasons, symbols, time ---- */
+struct nt_names;
+int nt_names_open(struct nt_run *r);
+void nt_names_close(struct nt_run *r);
+void nt_names_read_reasons(struct nt_run *r, const struct nt_btf *vmlinux);
+
+/* ---- filter.c ---- */
+int nt_filter_resolve(struct nt_run *r, struct nt_err *err);
+int nt_filter_load(struct nt_run *r);			/* values into the map */
+void nt_filter_json(struct nt_run *r);
+void nt_filter_text(struct nt_run *r, char *buf, size_t size);
+extern const struct nt_opt nt_common_rows[];
+extern const size_t nt_n_common_rows;
+extern const struct nt_opt nt_hidden_rows[];
+extern const size_t nt_n_hidden_rows;
+/* Rows of the tuple set that a tool offers; *n filled. Static storage per call. */
+const struct nt_opt *nt_tuple_rows(unsigned int which, size_t *n);
+
+struct nt_hidden_opts {			/* for tests */
+	struct nt_strlist without;	/* hook stems to leave out */
+	struct nt_strlist refuse;	/* programs to break before they are loaded */
+	bool perf_buffer;
+};
+
+/* ---- loop.c ---- */
+int nt_loop(struct nt_run *r);
+uint64_t nt_now_ns(void);
+
+/* ---- report.c: start, interval and end records ---- */
+void nt_report_start(struct nt_run *r);
+void nt_report_interval(struct nt_run *r, bool final);
+void nt_report_end(struct nt_run *r);
+void nt_report_plan(struct nt_run *r, const char *missing);
+void nt_report_error(struct nt_run *r, const struct nt_err *err);
+
+/* ---- run.c: a run with default options, planned, for probe.c ---- */
+struct nt_run *nt_run_for_probe(const struct nt_tool_entry *e);
+void nt_run_free(struct nt_run *r);
+
+struct nt_run {
+	const struct nt_tool_entry *entry;
+	const struct nt_tool *tool;
+	const char *called_as;
+	void *opts;
+	struct nt_common_opts common;
+	struct nt_tuple_opts tuple;
+	struct nt_hidden_opts hidden;
+	struct nt_opts *cmdline;
+	struct nt_optset sets[NT_OPTSET_MAX];
+	size_t n_sets;
+	const char *one_device;
+	bool words_consumed, probing;
+
+	struct nt_out *out;
+	struct nt_names *names;
+	struct nt_resolver resolver;
+	struct nt_ksyms *ksyms;
+	bool ksyms_tried;
+	void *priv;
+
+	char btf_path[512];
+	bool btf_custom, btf_found;
+	struct nt_plan plan;
+	struct nt_bpf bpf;
+	struct nt_transport *transport;
+	char *expr;			/* the filter expression as typed, NULL: none */
+	struct bpf_insn *pcap_insns[NT_LINK_FORMS];	/* its code, NULL: none */
+	size_t pcap_len[NT_LINK_FORMS];
+	struct nt_tuple tuple_values;
+	uint64_t tuple_mask;
+
+	uint64_t start_ns, last_interval_ns, end_ns;
+	uint64_t events, intervals;
+	struct nt_lost user_lost;
+	int exit_code;
+	bool stop;
+	uint64_t after_count;		/* events that came after --count was reached */
+	uint64_t perf_lost;		/* perf's own lost records, for --verbose */
+	struct { const char *map; int32_t id; uint64_t frames[NT_STACK_MAX]; } *stack_cache;
+	size_t stack_cache_n;
+};
+
+#endif

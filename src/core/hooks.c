@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The plan: which program on which target for every hook of a tool. What BTF
+ * can tell is decided here; what only a trial can tell (the verifier, the
+ * attach) comes back through nt_plan_refuse().
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core.h"
+
+static const char *const kind_names[NT_PROG_KINDS] = {
+	[NT_PROG_NONE] = "none",
+	[NT_PROG_TP_BTF] = "tp_btf", [NT_PROG_RAW_TP] = "raw_tp",
+	[NT_PROG_FENTRY] = "fentry", [NT_PROG_KPROBE] = "kprobe",
+	[NT_PROG_FEXIT] = "fexit", [NT_PROG_KRETPROBE] = "kretprobe",
+};
+
+const char *nt_prog_kind_name(enum nt_prog_kind k)
+{
+	return kind_names[k];
+}
+
+/* BTF-typed kinds come first: they are cheaper and need no probe_read. */
+static enum nt_prog_kind typed_kind(enum nt_hook_type t)
+{
+	return t == NT_HOOK_TP ? NT_PROG_TP_BTF : t == NT_HOOK_FUNC ? NT_PROG_FENTRY : NT_PROG_FEXIT;
+}
+
+static enum nt_prog_kind plain_kind(enum nt_hook_type t)
+{
+	return t == NT_HOOK_TP ? NT_PROG_RAW_TP : t == NT_HOOK_FUNC ? NT_PROG_KPROBE
+								    : NT_PROG_KRETPROBE;
+}
+
+static void add_candidate(struct nt_plan_hook *h, enum nt_prog_kind kind, const char *target,
+			  size_t len)
+{
+	struct nt_candidate *c;
+
+	if (h->n == NT_CANDIDATES || len >= sizeof(c->target))
+		return;
+	c = &h->cand[h->n++];
+	c->kind = kind;
+	memcpy(c->target, target, len);
+}
+
+/* Module BTF is looked through only for functions that the kernel proper has not. */
+struct module_btf {
+	struct nt_btf *btf[512];
+	size_t n;
+	bool read;
+};
+
+static void read_modules(struct module_btf *m, const struct nt_btf *base)
+{
+	DIR *d = opendir("/sys/kernel/btf");
+	struct dirent *e;
+	char path[300];
+
+	m->read = true;
+	while (d && (e = readdir(d)) && m->n < NT_COUNT(m->btf)) {
+		if (e->d_name[0] == '.' || !strcmp(e->d_name, "vmlinux"))
+			continue;
+		snprintf(path, sizeof(path), "/sys/kernel/btf/%s", e->d_name);
+		if (!nt_btf_open(&m->btf[m->n], path, base))
+			m->n++;
+	}
+	if (d)
+		closedir(d);
+}
+
+static bool func_in_btf(const struct nt_btf *vmlinux, struct module_btf *m, const char *name)
+{
+	if (nt_btf_has_func(vmlinux, name))
+		return true;
+	if (!m->read)
+		read_modules(m, vmlinux);
+	for (size_t i = 0; i < m->n; i++)
+		if (nt_btf_has_func(m->btf[i], name))
+			return true;
+	return false;
+}
+
+static bool typed_possible(const struct nt_btf *vmlinux, struct module_btf *m,
+			   const struct nt_hook *hook, const char *target, size_t len, int *args)
+{
+	char name[64];
+
+	if (!vmlinux || len >= sizeof(name))
+		return false;
+	memcpy(name, target, len);
+	name[len] = '\0';
+	if (hook->type != NT_HOOK_TP)
+		return func_in_btf(vmlinux, m, name);
+	*args = nt_btf_tp_args(vmlinux, name);
+	return *args >= 0;
+}
+
+static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt_btf *vmlinux,
+		       struct module_btf *m)
+{
+	const char *p = h->hook->targets;
+
+	h->tp_args = -1;
+	while (*p) {
+		size_t len = strcspn(p, "|");
+		const char *colon = memchr(p, ':', len), *name = colon ? colon + 1 : p;
+		size_t name_len = len - (size_t)(name - p);
+
+		if (r->common.attach != NT_ATTACH_KPROBE &&
+		    typed_possible(vmlinux, m, h->hook, name, name_len, &h->tp_args))
+			add_candidate(h, typed_kind(h->hook->type), name, name_len);
+		else if (h->hook->type == NT_HOOK_TP && r->common.attach == NT_ATTACH_KPROBE)
+			typed_possible(vmlinux, m, h->hook, name, name_len, &h->tp_args);
+		if (r->common.attach != NT_ATTACH_FENTRY)
+			add_candidate(h, plain_kind(h->hook->type), name, name_len);
+		p += len + (p[len] == '|');
+	}
+}
+
+static bool listed(const struct nt_strlist *l, const char *s)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->item[i], s))
+			return true;
+	return false;
+}
+
+int nt_plan_make(struct nt_run *r)
+{
+	struct module_btf *m = calloc(1, sizeof(*m));
+	struct nt_btf *vmlinux = NULL;
+
+	r->plan.n = r->tool->n_hooks;
+	r->plan.hook = calloc(r->plan.n, sizeof(*r->plan.hook));
+	if (!m || !r->plan.hook) {
+		free(m);
+		return -ENOMEM;
+	}
+	if (r->btf_found)
+		nt_btf_open(&vmlinux, r->btf_path, NULL);
+	for (size_t i = 0; i < r->plan.n; i++) {
+		struct nt_plan_hook *h = &r->plan.hook[i];
+
+		h->hook = &r->tool->hooks[i];
+		h->chosen = -1;
+		h->off = h->hook->wanted && !h->hook->wanted(r->opts);
+		if (h->off)
+			continue;
+		if (listed(&r->hidden.without, h->hook->stem))
+			snprintf(h->why, sizeof(h->why), "left out by --without");
+		else
+			candidates(r, h, vmlinux, m);
+	}
+	nt_names_read_reasons(r, vmlinux);
+	for (size_t i = 0; i < m->n; i++)
+		nt_btf_close(m->btf[i]);
+	free(m);
+	nt_btf_close(vmlinux);
+	return 0;
+}
+
+void nt_plan_free(struct nt_plan *p)
+{
+	free(p->hook);
+	p->hook = NULL;
+	p->n = 0;
+}
+
+static void choose(struct nt_plan_hook *h)
+{
+	h->chosen = -1;
+	for (size_t i = 0; i < h->n; i++) {
+		if (!h->cand[i].refused) {
+			h->chosen = (int)i;
+			return;
+		}
+	}
+	if (!h->why[0])
+		snprintf(h->why, sizeof(h->why), "not on this kernel");
+}
+
+/* All hooks of one variant of a group have a candidate? */
+static bool variant_works(const struct nt_plan *p, const char *group, unsigned int variant)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct nt_hook *k = p->hook[i].hook;
+
+		if (k->need != NT_VARIANT || strcmp(k->group, group) || k->variant != variant)
+			continue;
+		if (p->hook[i].chosen < 0)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static int choose_variant(struct nt_plan *p, const char *group)
+{
+	for (unsigned int v = 0; v < 4; v++) {
+		if (!variant_works(p, group, v))
+			continue;
+		for (size_t i = 0; i < p->n; i++) {
+			const struct nt_hook *k = p->hook[i].hook;
+
+			if (k->need == NT_VARIANT && !strcmp(k->group, group))
+				p->hook[i].off = k->variant != v;
+		}
+		return 0;
+	}
+	return -ENOTSUP;
+}
+
+int nt_plan_choose(struct nt_run *r, struct nt_err *err)
+{
+	struct nt_plan *p = &r->plan;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->hook[i].off || p->hook[i].hook->need == NT_VARIANT)
+			choose(&p->hook[i]);
+	for (size_t i = 0; i < p->n; i++) {
+		struct nt_plan_hook *h = &p->hook[i];
+		bool fails = h->hook->need == NT_REQUIRED && !h->off && h->chosen < 0;
+
+		if (h->hook->need == NT_VARIANT)
+			fails = choose_variant(p, h->hook->group) != 0;
+		if (fails)
+			return nt_err_set(err, NT_EXIT_UNSUPPORTED, ENOTSUP,
+				"cannot attach the required hook: %s (%s): %s: see nettrace doctor %s",
+				h->hook->stem, h->hook->targets, h->why, r->tool->name);
+	}
+	return 0;
+}
+
+void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, const char *what, int err_no)
+{
+	struct nt_candidate *c = &h->cand[h->chosen];
+
+	c->refused = true;
+	snprintf(h->why, sizeof(h->why), "%s on %s: %s (%s)", kind_names[c->kind], c->target, what,
+		 strerror(err_no));
+	if (!strcmp(what, "refused by the verifier"))
+		nt_run_note(r, "nettrace: verifier refused %s__%s: %s", h->hook->stem,
+			    kind_names[c->kind], r->bpf.log);
+}
+
+void nt_plan_prog(const struct nt_plan_hook *h, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s__%s", h->hook->stem, kind_names[h->cand[h->chosen].kind]);
+}
+
+struct nt_plan_hook *nt_plan_by_prog(struct nt_plan *p, const char *prog)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		char name[96];
+
+		if (p->hook[i].off || p->hook[i].chosen < 0)
+			continue;
+		nt_plan_prog(&p->hook[i], name, sizeof(name));
+		if (!strcmp(name, prog))
+			return &p->hook[i];
+	}
+	return NULL;
+}
+
+bool nt_hook_missing(const struct nt_plan_hook *h)
+{
+	return !h->off && h->chosen < 0;
+}
+
+bool nt_run_hooked(const struct nt_run *r, const char *stem)
+{
+	for (size_t i = 0; i < r->plan.n; i++) {
+		const struct nt_plan_hook *h = &r->plan.hook[i];
+
+		if (!strcmp(h->hook->stem, stem))
+			return !h->off && h->chosen >= 0;
+	}
+	return false;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The event loop: one epoll set with the buffer and the signals; deadlines by its timeout. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "core.h"
+
+#define POLL_NS		50000000ULL	/* events are fetched at least this often */
+#define SWEEP_NS	500000000ULL
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void read_signals(struct nt_run *r, int fd)
+{
+	struct signalfd_siginfo si;
+
+	while (read(fd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGHUP)
+			nt_out_reopen(r->out);
+		else
+			r->stop = true;
+	}
+}
+
+static int watch(int epoll, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
+
+	return fd < 0 ? 0 : epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t next_interval(const struct nt_run *r)
+{
+	if (!r->common.interval_ns || !r->tool->engine->interval)
+		return UINT64_MAX;
+	return r->start_ns + (r->intervals + 1) * r->common.interval_ns;
+}
+
+static void on_interval(struct nt_run *r)
+{
+	r->intervals++;
+	nt_report_interval(r, false);
+	if (r->tool->engine->aggregates && r->common.count && r->intervals >= r->common.count)
+		r->stop = true;
+}
+
+static int wait_ms(uint64_t now, uint64_t until)
+{
+	uint64_t ns = until > now ? until - now : 0;
+
+	return (int)((ns + 999999) / 1000000);
+}
+
+int nt_loop(struct nt_run *r)
+{
+	int epoll = epoll_create1(EPOLL_CLOEXEC), signals = open_signals();
+	int buffer = nt_transport_fd(r);
+	uint64_t now = nt_now_ns(), sweep = now + SWEEP_NS;
+	uint64_t end = r->common.duration_ns ? r->start_ns + r->common.duration_ns : UINT64_MAX;
+
+	if (epoll < 0 || signals < 0 || watch(epoll, signals) || watch(epoll, buffer))
+		return -errno;
+	while (!r->stop && now < end && !nt_out_failed(r->out, NULL)) {
+		struct epoll_event e[4];
+		uint64_t until = earlier(earlier(end, sweep), next_interval(r));
+
+		if (buffer >= 0)
+			until = earlier(until, now + POLL_NS);
+		epoll_wait(epoll, e, 4, wait_ms(now, until));
+		read_signals(r, signals);
+		nt_transport_drain(r);
+		now = nt_now_ns();
+		if (now >= sweep) {
+			if (r->tool->engine->sweep)
+				r->tool->engine->sweep(r);
+			sweep = now + SWEEP_NS;
+		}
+		while (!r->stop && now >= next_interval(r))
+			on_interval(r);
+		nt_out_flush(r->out);
+	}
+	close(epoll);
+	close(signals);
+	return 0;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Numbers to names: interfaces by network namespace, drop reasons by the running kernel's
+ * enums, addresses by kallsyms, monotonic time by the wall clock.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core.h"
+
+struct reason {
+	uint32_t id;
+	char name[44];
+};
+
+struct iface {
+	uint32_t netns, ifindex;
+	char name[IF_NAMESIZE + 1];
+};
+
+struct nt_names {
+	struct reason *reason;
+	size_t n_reasons, cap_reasons;
+	struct iface *iface;
+	size_t n_ifaces, cap_ifaces;
+	uint32_t netns;
+	uint64_t scanned_ns;	/* last time all namespaces were looked through */
+	uint64_t offset_ns;	/* CLOCK_REALTIME - CLOCK_MONOTONIC */
+};
+
+/* ---- interfaces ---- */
+static void add_iface(struct nt_names *n, uint32_t netns, uint32_t ifindex, const char *name)
+{
+	if (n->n_ifaces == n->cap_ifaces) {
+		size_t cap = n->cap_ifaces ? n->cap_ifaces * 2 : 32;
+		struct iface *p = realloc(n->iface, cap * sizeof(*p));
+
+		if (!p)
+			return;
+		n->iface = p;
+		n->cap_ifaces = cap;
+	}
+	n->iface[n->n_ifaces].netns = netns;
+	n->iface[n->n_ifaces].ifindex = ifindex;
+	snprintf(n->iface[n->n_ifaces++].name, sizeof(n->iface->name), "%s", name);
+}
+
+static const char *known_iface(const struct nt_names *n, uint32_t netns, uint32_t ifindex)
+{
+	for (size_t i = 0; i < n->n_ifaces; i++)
+		if (n->iface[i].ifindex == ifindex && n->iface[i].netns == netns)
+			return n->iface[i].name;
+	return NULL;
+}
+
+static void read_ifaces(struct nt_names *n, uint32_t netns)
+{
+	struct if_nameindex *list = if_nameindex();
+
+	for (struct if_nameindex *i = list; i && i->if_index; i++)
+		if (!known_iface(n, netns, i->if_index))
+			add_iface(n, netns, i->if_index, i->if_name);
+	if (list)
+		if_freenameindex(list);
+}
+
+static uint32_t inode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? 0 : (uint32_t)st.st_ino;
+}
+
+/* Reads the interfaces of the namespace behind path, from within it. */
+static void read_namespace(struct nt_names *n, const char *path, int home)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (!setns(fd, CLONE_NEWNET)) {
+		read_ifaces(n, inode_of(path));
+		if (setns(home, CLONE_NEWNET))
+			abort();	/* we must not go on in a foreign namespace */
+	}
+	close(fd);
+}
+
+static bool seen(uint32_t *ids, size_t *count, size_t cap, uint32_t id)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (ids[i] == id)
+			return true;
+	if (*count < cap)
+		ids[(*count)++] = id;
+	return false;
+}
+
+/* Named namespaces (ip netns) and those of processes, each once. */
+static void scan_namespaces(struct nt_names *n)
+{
+	static const char *const folders[] = { "/run/netns", "/proc" };
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	uint32_t done[1024];
+	size_t count = 0;
+	char path[300];
+
+	n->n_ifaces = 0;
+	read_ifaces(n, n->netns);
+	seen(done, &count, NT_COUNT(done), n->netns);
+	for (size_t f = 0; home >= 0 && f < NT_COUNT(folders); f++) {
+		DIR *d = opendir(folders[f]);
+		struct dirent *e;
+
+		while (d && (e = readdir(d))) {
+			uint32_t id;
+
+			if (e->d_name[0] == '.' || (f && (e->d_name[0] < '1' || e->d_name[0] > '9')))
+				continue;
+			snprintf(path, sizeof(path), "%s/%s%s", folders[f], e->d_name,
+				 f ? "/ns/net" : "");
+			id = inode_of(path);
+			if (id && !seen(done, &count, NT_COUNT(done), id))
+				read_namespace(n, path, home);
+		}
+		if (d)
+			closedir(d);
+	}
+	if (home >= 0)
+		close(home);
+}
+
+static const char *ifname(void *ctx, uint32_t netns, uint32_t ifindex)
+{
+	struct nt_run *r = ctx;
+	struct nt_names *n = r->names;
+	const char *name;
+
+	if (!ifindex)
+		return NULL;
+	if (!netns)
+		netns = n->netns;
+	name = known_iface(n, netns, ifindex);
+	/* An unknown interface: new, or of a namespace not seen yet. Look again, but not for
+	 * every packet. */
+	if (!name && nt_now_ns() - n->scanned_ns > 200000000ULL) {
+		scan_namespaces(n);
+		n->scanned_ns = nt_now_ns();
+		name = known_iface(n, netns, ifindex);
+	}
+	return name;
+}
+
+/* ---- drop reasons ---- */
+static void add_reason(void *arg, const char *name, uint32_t id)
+{
+	static const char *const prefixes[] = { "SKB_DROP_REASON_", "OVS_DROP_", "QDISC_DROP_",
+						"RX_DROP_", "SKB_" };
+	struct nt_names *n = arg;
+
+	for (size_t i = 0; i < NT_COUNT(prefixes); i++) {
+		size_t len = strlen(prefixes[i]);
+
+		if (!strncmp(name, prefixes[i], len)) {
+			name += len;
+			break;
+		}
+	}
+	if (n->n_reasons == n->cap_reasons) {
+		size_t cap = n->cap_reasons ? n->cap_reasons * 2 : 128;
+		struct reason *p = realloc(n->reason, cap * sizeof(*p));
+
+		if (!p)
+			return;
+		n->reason = p;
+		n->cap_reasons = cap;
+	}
+	n->reason[n->n_reasons].id = id;
+	snprintf(n->reason[n->n_reasons++].name, sizeof(n->reason->name), "%s", name);
+}
+
+/* The enums' values move between versions and subsystems: only the running kernel's count. */
+void nt_names_read_reasons(struct nt_run *r, const struct nt_btf *vmlinux)
+{
+	struct nt_names *n = r->names;
+	struct nt_btf *module;
+
+	if (nt_btf_enum(vmlinux, "skb_drop_reason", add_reason, n))
+		return;
+	nt_btf_enum(vmlinux, "qdisc_drop_reason", add_reason, n);
+	if (nt_btf_enum(vmlinux, "ovs_drop_reason", add_reason, n) &&
+	    !nt_btf_open(&module, "/sys/kernel/btf/openvswitch", vmlinux)) {
+		nt_btf_enum(module, "ovs_drop_reason", add_reason, n);
+		nt_btf_close(module);
+	}
+}
+
+static const char *reason(void *ctx, uint32_t id)
+{
+	const struct nt_names *n = ((struct nt_run *)ctx)->names;
+	static char number[24];
+
+	for (size_t i = 0; i < n->n_reasons; i++)
+		if (n->reason[i].id == id)
+			return n->reason[i].name;
+	if (!n->n_reasons)
+		return NULL;	/* a kernel without reasons (before 5.17) */
+	snprintf(number, sizeof(number), "reason_%u", id);
+	return number;
+}
+
+uint32_t nt_run_reason_id(struct nt_run *r, const char *name)
+{
+	for (size_t i = 0; i < r->names->n_reasons; i++)
+		if (!strcasecmp(r->names->reason[i].name, name))
+			return r->names->reason[i].id;
+	return UINT32_MAX;
+}
+
+/* ---- symbols and time ---- */
+struct nt_ksyms *nt_run_ksyms(struct nt_run *r)
+{
+	if (!r->ksyms && !r->ksyms_tried) {
+		r->ksyms_tried = true;
+		nt_ksyms_load(&r->ksyms, NULL);
+	}
+	return r->ksyms;
+}
+
+static const char *ksym(void *ctx, uint64_t addr, uint64_t *offset)
+{
+	struct nt_ksyms *k = nt_run_ksyms(ctx);
+
+	return k ? nt_ksyms_lookup(k, addr, offset) : NULL;
+}
+
+static uint64_t realtime(void *ctx, uint64_t mono_ns)
+{
+	return mono_ns + ((struct nt_run *)ctx)->names->offset_ns;
+}
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
+}
+
+uint64_t nt_now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint32_t nt_run_netns(const struct nt_run *r)
+{
+	return r->names->netns;
+}
+
+int nt_names_open(struct nt_run *r)
+{
+	r->names = calloc(1, sizeof(*r->names));
+	if (!r->names)
+		return -ENOMEM;
+	r->names->netns = inode_of("/proc/self/ns/net");
+	r->names->offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	r->resolver = (struct nt_resolver){ .ctx = r, .ifname = ifname, .reason = reason,
+					    .ksym = ksym, .realtime = realtime };
+	return 0;
+}
+
+void nt_names_close(struct nt_run *r)
+{
+	if (!r->names)
+		return;
+	free(r->names->reason);
+	free(r->names->iface);
+	free(r->names);
+	r->names = NULL;
+}

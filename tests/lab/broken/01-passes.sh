@@ -1,0 +1,2 @@
+# The one that must pass.
+check "two" $((1 + 1)) == 2

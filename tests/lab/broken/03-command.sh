@@ -1,0 +1,3 @@
+# A failing command ends the scenario.
+ls /does/not/exist
+ok "not reached"

@@ -1,0 +1,2 @@
+# A rejected program during a scenario which is otherwise good.
+echo "libbpf: -- BEGIN PROG LOAD LOG --" >"$WORK/tool.err"

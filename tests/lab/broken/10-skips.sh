@@ -1,0 +1,2 @@
+# Skipped with a reason.
+skip "because of a test"

@@ -1,0 +1,3 @@
+# Brings the kernel down.
+echo c >/proc/sysrq-trigger
+sleep 20
