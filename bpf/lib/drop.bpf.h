@@ -8,7 +8,6 @@
 #ifndef NT_BPF_DROP_H
 #define NT_BPF_DROP_H
 
-#include "lib/emit.bpf.h"
 #include "lib/filter.bpf.h"
 
 struct {
@@ -26,14 +25,15 @@ struct {
 } nt_drop_cfg SEC(".maps");
 
 struct nt_drop {			/* one drop, being judged */
-	struct nt_cur cur;
+	struct nt_cur *cur;
 	__u64 location, location_raw;
 	__u32 reason;
 	__u32 class;
 };
 
-/* Which kind of place an address is: halving over the sorted ranges. */
-NT_SUBPROG __u32 nt_loc_class(__u64 addr)
+/* Which kind of place an address is: halving over the sorted ranges. Not static, so the verifier
+ * looks at it once and not at every call (5.6+; a number as argument is fine on older ones). */
+__attribute__((noinline)) __u32 nt_loc_class(__u64 addr)
 {
 	struct nt_loc_ranges *r;
 	__u32 zero = 0, i = 0;
@@ -147,16 +147,19 @@ NT_INLINE bool nt_drop_wanted(const bool direct, void *ctx, struct nt_drop *d,
 		return false;		/* not dropped yet, consumed: normal ends */
 	if ((nt_const(NT_CONST_TOOL0) & NT_DROP_REASONS) && !nt_drop_reason_wanted(d->reason))
 		return false;
-	nt_cur_init(direct, &d->cur, skb, NT_AT_ANY);
+	d->cur = nt_cur_get();
+	if (!d->cur)
+		return false;
+	nt_cur_init(direct, d->cur, skb, NT_AT_ANY);
 	if (dev_first)
-		nt_cur_maybe_dev(direct, &d->cur, skb);
-	if (!nt_filter(&d->cur))
+		nt_cur_maybe_dev(direct, d->cur, skb);
+	if (!nt_filter(d->cur))
 		return false;
 	if (!nt_drop_place_wanted(ctx, d))
 		return false;
 	if (!dev_first)
-		nt_cur_maybe_dev(direct, &d->cur, skb);
-	nt_cur_parse(&d->cur);
+		nt_cur_maybe_dev(direct, d->cur, skb);
+	nt_cur_parse(d->cur);
 	nt_stat_add(NT_STAT_EVENTS, 1);
 	return true;
 }

@@ -31,7 +31,7 @@ enum nt_at {			/* where a hook's skb stands */
 	NT_AT_DATA_L2,		/* skb->data is the Ethernet header: transmit hooks below IP */
 };
 
-struct nt_cur {			/* on the BPF stack; offsets count from skb->head */
+struct nt_cur {			/* offsets count from skb->head */
 	__u64 head;
 	__u32 l2, l3, l4;	/* NT_NO_OFF: not there */
 	__u32 data, tail;	/* [head, head + tail) is readable */
@@ -44,8 +44,27 @@ struct nt_cur {			/* on the BPF stack; offsets count from skb->head */
 	__u16 eth_type;		/* host order, after tags */
 	__be16 ip_id, frag_off;
 	__u8 ttl, tos, icmp_type, icmp_code;
-	struct nt_flow flow;
+	struct nt_flow flow __attribute__((aligned(8)));	/* addresses are compared by 8 bytes */
 };
+
+/*
+ * The cursor lies in a map, not on the stack: the verifier follows every value
+ * on the stack, and the product of what a parser may find (tags, versions,
+ * extension headers) would cost it 200 ms; map memory it does not follow.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nt_cur);
+} nt_cur SEC(".maps");
+
+NT_INLINE struct nt_cur *nt_cur_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&nt_cur, &zero);
+}
 
 struct nt_ipv4 {
 	__u8 vihl, tos;
@@ -204,31 +223,37 @@ NT_INLINE void nt_cur_ipv4(struct nt_cur *c)
 		c->l4 = c->l3 + (ip.vihl & 15) * 4;
 }
 
-/* Extension headers, RFC 8200 section 4: at most six are walked. */
-NT_INLINE void nt_cur_ipv6_ext(struct nt_cur *c, __u8 next)
+/* Extension headers, RFC 8200 section 4: hop-by-hop, routing, fragment, authentication,
+ * destination options; at most six are walked. */
+#define NT_IPV6_EXT (1ULL << 0 | 1ULL << 43 | 1ULL << 44 | 1ULL << 51 | 1ULL << 60)
+/* One header; false: next is no extension header, or cannot be read. */
+NT_INLINE bool nt_cur_ipv6_step(struct nt_cur *c, __u8 *next, __u32 *off)
 {
 	struct { __u8 next, len; __be16 frag; __be32 id; } ext;
-	__u32 i, off = c->l3 + sizeof(struct nt_ipv6);
 
-#pragma unroll
-	for (i = 0; i < 6; i++) {
-		bool frag = next == 44;
-
-		/* hop-by-hop, routing, fragment, authentication, destination options */
-		if (next != 0 && next != 43 && !frag && next != 51 && next != 60)
-			break;
-		if (nt_read_at(c, off, &ext, sizeof(ext))) {
-			c->bits |= NT_PKT_TRUNC;
-			c->flow.proto = next;
-			return;
-		}
-		if (frag && (ext.frag & bpf_htons(0xfff8)))
-			c->bits |= NT_PKT_FRAG;
-		off += frag ? 8 : next == 51 ? (ext.len + 2) * 4 : (ext.len + 1) * 8;
-		next = ext.next;
+	if (*next > 63 || !(NT_IPV6_EXT >> *next & 1))
+		return false;
+	if (nt_read_at(c, *off, &ext, sizeof(ext))) {
+		c->bits |= NT_PKT_TRUNC;
+		return false;
 	}
+	/* A fragment header's second byte is reserved, 0: its length comes out right. */
+	if (*next == 44 && (ext.frag & bpf_htons(0xfff8)))
+		c->bits |= NT_PKT_FRAG;
+	*off += *next == 51 ? (ext.len + 2) * 4 : (ext.len + 1) * 8;
+	*next = ext.next;
+	return true;
+}
+
+NT_INLINE void nt_cur_ipv6_ext(struct nt_cur *c, __u8 next)
+{
+	__u32 off = c->l3 + sizeof(struct nt_ipv6);
+
+	(void)(nt_cur_ipv6_step(c, &next, &off) && nt_cur_ipv6_step(c, &next, &off) &&
+	       nt_cur_ipv6_step(c, &next, &off) && nt_cur_ipv6_step(c, &next, &off) &&
+	       nt_cur_ipv6_step(c, &next, &off) && nt_cur_ipv6_step(c, &next, &off));
 	c->flow.proto = next;
-	if (!(c->bits & NT_PKT_FRAG))
+	if (!(c->bits & (NT_PKT_FRAG | NT_PKT_TRUNC)))
 		c->l4 = off;
 }
 

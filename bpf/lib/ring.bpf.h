@@ -140,7 +140,7 @@ NT_INLINE void nt_ring_extreme(struct nt_ring_extremes *x, __u32 queued)
 
 NT_INLINE void nt_ring_occupancy(struct nt_ring_stats *s, const struct nt_ring_state *r)
 {
-	__u32 pct;
+	__u64 pct;	/* 64 bits: the check and the index are then one register */
 
 	if (!r->known || !r->size)
 		return;
@@ -149,7 +149,7 @@ NT_INLINE void nt_ring_occupancy(struct nt_ring_stats *s, const struct nt_ring_s
 	__sync_fetch_and_add(&s->queued_n, 1);
 	nt_ring_extreme(&s->all, r->queued);
 	nt_ring_extreme(&s->interval, r->queued);
-	pct = r->queued * 100 / r->size;
+	pct = (__u64)r->queued * 100 / r->size;
 	NT_BARRIER(pct);
 	if (pct >= NT_OCC_SLOTS)
 		pct = NT_OCC_SLOTS - 1;

@@ -46,9 +46,11 @@ static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list 
 {
 	char *text = NULL;
 
-	if (level == LIBBPF_DEBUG || vasprintf(&text, fmt, args) < 0)
+	bool developer = getenv("NETTRACE_LIBBPF");
+
+	if ((level == LIBBPF_DEBUG && !developer) || vasprintf(&text, fmt, args) < 0)
 		return 0;
-	if (getenv("NETTRACE_LIBBPF"))	/* for developers: everything libbpf says */
+	if (developer)		/* everything libbpf and the verifier say */
 		fputs(text, stderr);
 	if (loading && level == LIBBPF_WARN)
 		keep_log(&loading->bpf, text);
@@ -257,6 +259,8 @@ static int choose_programs(struct nt_run *r, struct nt_plan_hook **bad)
 		int err;
 
 		bpf_program__set_autoload(p, h != NULL);
+		if (getenv("NETTRACE_LIBBPF"))
+			bpf_program__set_log_level(p, 4);	/* statistics only */
 		if (!h || (c->kind != NT_PROG_TP_BTF && c->kind != NT_PROG_FENTRY &&
 			   c->kind != NT_PROG_FEXIT))
 			continue;

@@ -15,6 +15,7 @@ struct nt_btf {
 	uint8_t *data;
 	size_t size;
 	const uint8_t *types, *types_end;
+	uint32_t *at;		/* offset of each type in types; index 0 is the first */
 	const char *strings;
 	uint32_t strings_len;
 	uint32_t n_types;
@@ -100,14 +101,29 @@ static size_t type_size(const struct btf_type *t)
 	}
 }
 
-static const struct btf_type *next_type(const struct nt_btf *b, const struct btf_type *t)
+/* Offsets of all types, so that searches do not decode every record again. */
+static int index_types(struct nt_btf *b)
 {
-	const uint8_t *p = t ? (const uint8_t *)t + type_size(t) : b->types;
-	const struct btf_type *next = (const void *)p;
+	const uint8_t *p = b->types;
+	size_t cap = (size_t)(b->types_end - p) / sizeof(struct btf_type);
 
-	if (p + sizeof(*next) > b->types_end)
-		return NULL;
-	return type_size(next) && p + type_size(next) <= b->types_end ? next : NULL;
+	b->at = malloc((cap + 1) * sizeof(*b->at));
+	if (!b->at)
+		return -ENOMEM;
+	while (p + sizeof(struct btf_type) <= b->types_end) {
+		size_t n = type_size((const void *)p);
+
+		if (!n || p + n > b->types_end)
+			break;
+		b->at[b->n_types++] = (uint32_t)(p - b->types);
+		p += n;
+	}
+	return 0;
+}
+
+static const struct btf_type *type_at(const struct nt_btf *b, uint32_t i)
+{
+	return (const void *)(b->types + b->at[i]);
 }
 
 static const char *string_at(const struct nt_btf *b, uint32_t off)
@@ -122,22 +138,23 @@ static const char *string_at(const struct nt_btf *b, uint32_t off)
 
 static const struct btf_type *find_type(const struct nt_btf *b, uint32_t kind, const char *name)
 {
-	for (const struct btf_type *t = next_type(b, NULL); t; t = next_type(b, t))
+	for (uint32_t i = 0; i < b->n_types; i++) {
+		const struct btf_type *t = type_at(b, i);
+
 		if (BTF_INFO_KIND(t->info) == kind && !strcmp(string_at(b, t->name_off), name))
 			return t;
+	}
 	return NULL;
 }
 
+/* Ids count from 1; a module's go on behind the kernel's. */
 static const struct btf_type *type_by_id(const struct nt_btf *b, uint32_t id)
 {
 	uint32_t first = b->base ? b->base->n_types + 1 : 1;
 
 	if (b->base && id < first)
 		return type_by_id(b->base, id);
-	for (const struct btf_type *t = next_type(b, NULL); t; t = next_type(b, t))
-		if (first++ == id)
-			return t;
-	return NULL;
+	return id >= first && id - first < b->n_types ? type_at(b, id - first) : NULL;
 }
 
 int nt_btf_open(struct nt_btf **out, const char *path, const struct nt_btf *base)
@@ -154,12 +171,12 @@ int nt_btf_open(struct nt_btf **out, const char *path, const struct nt_btf *base
 		err = check_header(b);
 	else
 		b->data = NULL;
+	if (!err)
+		err = index_types(b);
 	if (err) {
 		nt_btf_close(b);
 		return err;
 	}
-	for (const struct btf_type *t = next_type(b, NULL); t; t = next_type(b, t))
-		b->n_types++;
 	*out = b;
 	return 0;
 }
@@ -168,6 +185,7 @@ void nt_btf_close(struct nt_btf *b)
 {
 	if (!b)
 		return;
+	free(b->at);
 	free(b->data);
 	free(b);
 }

@@ -3,25 +3,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A symbol ends where the next one of any kind begins; only text symbols keep a name. Names of
- * a module's symbols are followed by the module's index. */
+/* A symbol ends where the next one of any kind begins; only text symbols keep a name, with
+ * " [module]" where there is one. Eight bytes a symbol and its name: memory is promised small. */
 struct sym {
-	uint64_t addr;
+	uint32_t off;		/* address - base: text and modules lie within 4 GiB */
 	uint32_t name;		/* offset in names; 0: not text, ends the one before */
-	uint32_t module;	/* offset in names of "module"; 0: kernel proper */
 };
 
 struct nt_ksyms {
 	struct sym *sym;
 	size_t n, cap;
+	uint64_t base;		/* address of the first symbol kept */
 	char *names;
 	size_t names_len, names_cap;
-	uint32_t last_module;
+	bool zeros;		/* addresses are hidden from us */
 };
 
 static uint32_t add_name(struct nt_ksyms *k, const char *s, size_t len)
@@ -43,23 +44,18 @@ static uint32_t add_name(struct nt_ksyms *k, const char *s, size_t len)
 	return at;
 }
 
-static uint32_t module_name(struct nt_ksyms *k, const char *s, size_t len)
+static int add_sym(struct nt_ksyms *k, uint64_t addr, uint32_t name)
 {
-	const char *last = k->names + k->last_module;
-
-	if (k->last_module && !strncmp(last, s, len) && !last[len])
-		return k->last_module;
-	k->last_module = add_name(k, s, len);
-	return k->last_module;
-}
-
-static int add_sym(struct nt_ksyms *k, uint64_t addr, uint32_t name, uint32_t module)
-{
-	/* Runs of data symbols need one entry only: the end of the text before them. */
-	if (!name && k->n && !k->sym[k->n - 1].name)
+	/* Runs of data symbols need one entry only: the end of the text before them. Per-CPU
+	 * variables come first, with small numbers. */
+	if (!name && (!k->n || !k->sym[k->n - 1].name))
+		return 0;
+	if (!k->n)
+		k->base = addr & ~0x7fffffffULL;
+	if (addr < k->base || addr - k->base > UINT32_MAX)
 		return 0;
 	if (k->n == k->cap) {
-		size_t cap = k->cap ? k->cap * 2 : 1 << 16;
+		size_t cap = k->cap ? k->cap * 2 : 1 << 15;
 		struct sym *p = realloc(k->sym, cap * sizeof(*p));
 
 		if (!p)
@@ -67,7 +63,7 @@ static int add_sym(struct nt_ksyms *k, uint64_t addr, uint32_t name, uint32_t mo
 		k->sym = p;
 		k->cap = cap;
 	}
-	k->sym[k->n++] = (struct sym){ addr, name, module };
+	k->sym[k->n++] = (struct sym){ (uint32_t)(addr - k->base), name };
 	return 0;
 }
 
@@ -88,32 +84,35 @@ static uint64_t parse_hex(const char **p)
 }
 
 /* "ffffffff81000000 T name" or "... t name\t[module]" */
-static int add_line(struct nt_ksyms *k, const char *p, const char *end)
+static int add_line(struct nt_ksyms *k, char *p, const char *end)
 {
-	uint64_t addr = parse_hex(&p);
-	const char *name, *stop;
-	char type;
-	uint32_t module = 0, at;
+	uint64_t addr = parse_hex((const char **)&p);
+	uint32_t at;
+	char *tab;
 
 	if (end - p < 4 || *p != ' ')
 		return 0;
-	type = p[1];
-	if (type != 't' && type != 'T' && type != 'w' && type != 'W')
-		return add_sym(k, addr, 0, 0);
-	name = p + 3;
-	stop = memchr(name, '\t', (size_t)(end - name));
-	if (stop && stop + 2 < end && stop[1] == '[')
-		module = module_name(k, stop + 2, (size_t)(end - stop - 3));
-	at = add_name(k, name, (size_t)((stop ? stop : end) - name));
-	return at ? add_sym(k, addr, at, module) : -ENOMEM;
+	if (!addr)
+		k->zeros = true;
+	if (p[1] != 't' && p[1] != 'T' && p[1] != 'w' && p[1] != 'W')
+		return add_sym(k, addr, 0);
+	p += 3;
+	/* Padding in front of a function (6.2+): half of all symbols, and no code runs there. */
+	if (!strncmp(p, "__pfx_", 6))
+		return 0;
+	tab = memchr(p, '\t', (size_t)(end - p));
+	if (tab)
+		*tab = ' ';
+	at = add_name(k, p, (size_t)(end - p));
+	return at ? add_sym(k, addr, at) : -ENOMEM;
 }
 
 static int by_addr(const void *a, const void *b)
 {
 	const struct sym *x = a, *y = b;
 
-	if (x->addr != y->addr)
-		return x->addr < y->addr ? -1 : 1;
+	if (x->off != y->off)
+		return x->off < y->off ? -1 : 1;
 	/* aliases of one address: the first in the file wins */
 	return x->name < y->name ? -1 : x->name > y->name;
 }
@@ -148,7 +147,7 @@ static int read_all(struct nt_ksyms *k, int fd)
 static bool sorted(const struct nt_ksyms *k)
 {
 	for (size_t i = 1; i < k->n; i++)
-		if (k->sym[i - 1].addr > k->sym[i].addr)
+		if (k->sym[i - 1].off > k->sym[i].off)
 			return false;
 	return true;
 }
@@ -170,8 +169,8 @@ int nt_ksyms_load(struct nt_ksyms **out, const char *path)
 	add_name(k, "", 0);		/* offset 0 means "no name" */
 	err = read_all(k, fd);
 	close(fd);
-	if (!err && (!k->n || !k->sym[k->n - 1].addr))
-		err = k->n ? -EPERM : -ENOENT;
+	if (!err && (!k->n || !k->base))
+		err = k->zeros ? -EPERM : -ENOENT;
 	if (err) {
 		nt_ksyms_free(k);
 		return err;
@@ -180,6 +179,7 @@ int nt_ksyms_load(struct nt_ksyms **out, const char *path)
 		qsort(k->sym, k->n, sizeof(*k->sym), by_addr);
 	k->sym = realloc(k->sym, k->n * sizeof(*k->sym));
 	k->names = realloc(k->names, k->names_len);
+	malloc_trim(0);
 	*out = k;
 	return 0;
 }
@@ -195,14 +195,15 @@ void nt_ksyms_free(struct nt_ksyms *k)
 
 const char *nt_ksyms_lookup(const struct nt_ksyms *k, uint64_t addr, uint64_t *offset)
 {
-	static char text[192];
 	size_t lo = 0, hi = k ? k->n : 0;
 	const struct sym *s;
 
+	if (!k || addr < k->base)
+		return NULL;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (k->sym[mid].addr <= addr)
+		if (k->base + k->sym[mid].off <= addr)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -210,16 +211,13 @@ const char *nt_ksyms_lookup(const struct nt_ksyms *k, uint64_t addr, uint64_t *o
 	if (!lo)
 		return NULL;
 	s = &k->sym[lo - 1];
-	while (s > k->sym && s[-1].addr == s->addr && s[-1].name)
+	while (s > k->sym && s[-1].off == s->off && s[-1].name)
 		s--;			/* first of several aliases */
-	if (!s->name || (lo == k->n && addr - s->addr > 1 << 20))
+	if (!s->name || (lo == k->n && addr - k->base - s->off > 1 << 20))
 		return NULL;
 	if (offset)
-		*offset = addr - s->addr;
-	if (!s->module)
-		return k->names + s->name;
-	snprintf(text, sizeof(text), "%s [%s]", k->names + s->name, k->names + s->module);
-	return text;
+		*offset = addr - k->base - s->off;
+	return k->names + s->name;
 }
 
 void nt_ksyms_each(const struct nt_ksyms *k,
@@ -230,9 +228,9 @@ void nt_ksyms_each(const struct nt_ksyms *k,
 
 		if (!k->sym[i].name)
 			continue;
-		while (j < k->n && k->sym[j].addr == k->sym[i].addr)
+		while (j < k->n && k->sym[j].off == k->sym[i].off)
 			j++;
-		fn(arg, k->names + k->sym[i].name, k->sym[i].addr,
-		   j < k->n ? k->sym[j].addr : k->sym[i].addr + 4096);
+		fn(arg, k->names + k->sym[i].name, k->base + k->sym[i].off,
+		   k->base + (j < k->n ? k->sym[j].off : k->sym[i].off + 4096));
 	}
 }

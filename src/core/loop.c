@@ -54,12 +54,17 @@ static uint64_t next_interval(const struct nt_run *r)
 	return r->start_ns + (r->intervals + 1) * r->common.interval_ns;
 }
 
-static void on_interval(struct nt_run *r)
+/* The last interval is reported after the loop, when the gate is shut: so the intervals add up to
+ * the end record, and no second, tiny one follows. */
+static void on_interval(struct nt_run *r, uint64_t end)
 {
+	uint64_t next = next_interval(r);
+
 	r->intervals++;
-	nt_report_interval(r, false);
 	if (r->tool->engine->aggregates && r->common.count && r->intervals >= r->common.count)
 		r->stop = true;
+	else if (end == UINT64_MAX || next + r->common.interval_ns / 20 < end)
+		nt_report_interval(r, false);
 }
 
 static int wait_ms(uint64_t now, uint64_t until)
@@ -94,7 +99,7 @@ int nt_loop(struct nt_run *r)
 			sweep = now + SWEEP_NS;
 		}
 		while (!r->stop && now >= next_interval(r))
-			on_interval(r);
+			on_interval(r, end);
 		nt_out_flush(r->out);
 	}
 	close(epoll);

@@ -51,15 +51,14 @@ static const struct nt_drop_opts *opts_of(const struct nt_run *r)
 
 /* ---- classes of functions ---- */
 
-/* Compiler suffixes (.isra.0, .constprop.0, .cold) and the padding in front (__pfx_, 6.2+) belong
- * to the function. */
+/* Compiler suffixes (.isra.0, .constprop.0, .cold) belong to the function. */
 static bool matches(const char *pattern, size_t len, const char *name)
 {
 	size_t base;
 
-	if (!strncmp(name, "__pfx_", 6))
-		name += 6;
-	base = strcspn(name, ".");
+	if (len && *pattern != *name && *pattern != '*')	/* nearly every symbol */
+		return false;
+	base = strcspn(name, ". ");
 	if (memchr(pattern, '*', len)) {
 		size_t head = (size_t)((const char *)memchr(pattern, '*', len) - pattern);
 

@@ -61,31 +61,31 @@ NT_INLINE void enter(const bool direct, struct sk_buff *skb, struct net_device *
 	__u32 queue = NT_GET(direct, skb, queue_mapping);
 	struct slot *s = slot_get();
 	struct nt_ring_event *e;
-	struct nt_cur c;
+	struct nt_cur *c = nt_cur_get();
 
-	if (!s)
+	if (!s || !c)
 		return;
 	s->skb = 0;
 	if (queue_wanted && queue_wanted - 1 != queue)
 		return;
-	nt_cur_init(direct, &c, skb, NT_AT_DATA_L2);
+	nt_cur_init(direct, c, skb, NT_AT_DATA_L2);
 	if (NT_GET(direct, dev, type) != NT_ARPHRD_ETHER)
-		without_l2(&c);
-	nt_cur_dev(direct, &c, dev);
-	if (!watched(&c) || !nt_filter(&c))
+		without_l2(c);
+	nt_cur_dev(direct, c, dev);
+	if (!watched(c) || !nt_filter(c))
 		return;
-	nt_cur_parse(&c);
+	nt_cur_parse(c);
 	e = &s->event;
 	__builtin_memset(e, 0, sizeof(*e));
 	e->queue = queue;
 	nt_tun_ring(dev, queue, &e->num_queues, &e->ring);
 	if (!e->ring.known)
 		nt_stat_add(NT_STAT_RING_UNRESOLVED, 1);
-	nt_pkt_fill(&c, &e->pkt);
+	nt_pkt_fill(c, &e->pkt);
 	nt_skb_gso(direct, skb, &e->pkt.gso_size, &e->pkt.gso_segs);
 	e->skb = (__u64)skb;
 	e->dev = (__u64)dev;
-	s->len = c.len;
+	s->len = c->len;
 	s->reason = 0;
 	s->skb = (__u64)skb;
 	nt_stat_add(NT_STAT_EVENTS, 1);

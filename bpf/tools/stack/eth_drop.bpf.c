@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Every dropped packet as an event: the packet, the place, the stack. */
 #include "lib/drop.bpf.h"
+#include "lib/emit.bpf.h"
 #include "lib/rate.bpf.h"
 
 NT_LICENSE;
@@ -96,7 +97,7 @@ NT_TP(kfree_skb, struct sk_buff *skb, void *location)
 	e->pid = id >> 32;
 	e->tid = id;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
-	nt_pkt_fill(&d.cur, &e->pkt);
+	nt_pkt_fill(d.cur, &e->pkt);
 	nt_skb_gso(direct, skb, &e->pkt.gso_size, &e->pkt.gso_segs);
 	fill_skb(direct, &e->skb, skb);
 	e->stack[0] = 0;
@@ -104,7 +105,7 @@ NT_TP(kfree_skb, struct sk_buff *skb, void *location)
 		fill_stack(ctx, e);
 	if ((sw & NT_DROP_DEFERRED) && d.class == NT_LOC_DEFERRED)
 		fill_parked(e, skb);
-	fill_bytes(e, &d.cur);
+	fill_bytes(e, d.cur);
 	id = sizeof(*e) - NT_SNAP_MAX + e->caplen;
 	NT_BARRIER(id);
 	if (id > sizeof(*e))

@@ -66,17 +66,17 @@ NT_INLINE __u32 size_class(__u32 len)
 NT_INLINE int count(const bool direct, struct sk_buff *skb, struct net_device *dev, const int dir)
 {
 	struct nt_queue_traffic *t;
-	struct nt_cur c;
+	struct nt_cur *c = nt_cur_get();
 	__u16 gso, segs;
 	__u32 row, bucket;
 	int d;
 
 	d = device_index(direct, dev);
-	if (d < 0)
+	if (d < 0 || !c)
 		return 0;
-	nt_cur_init(direct, &c, skb, dir == NT_DIR_TX ? NT_AT_DATA_L2 : NT_AT_DATA_L3);
-	nt_cur_dev(direct, &c, dev);
-	if (!nt_filter(&c))
+	nt_cur_init(direct, c, skb, dir == NT_DIR_TX ? NT_AT_DATA_L2 : NT_AT_DATA_L3);
+	nt_cur_dev(direct, c, dev);
+	if (!nt_filter(c))
 		return 0;
 	row = (d * 2 + dir) * (__u32)nt_const(NT_CONST_TOOL0) + row_of(direct, skb, dir);
 	t = bpf_map_lookup_elem(&nt_traffic, &row);
@@ -89,10 +89,10 @@ NT_INLINE int count(const bool direct, struct sk_buff *skb, struct net_device *d
 		segs = 1;
 	__sync_fetch_and_add(&t->packets, 1);
 	__sync_fetch_and_add(&t->segments, segs);
-	__sync_fetch_and_add(&t->bytes, c.len);
-	__sync_fetch_and_add(&t->wire_bytes, c.len + (segs > 1 ? (segs - 1) * header_len(&c) : 0));
-	__sync_fetch_and_add(&t->size[size_class(c.len)], 1);
-	bucket = nt_log2(c.len ? c.len : 1);
+	__sync_fetch_and_add(&t->bytes, c->len);
+	__sync_fetch_and_add(&t->wire_bytes, c->len + (segs > 1 ? (segs - 1) * header_len(c) : 0));
+	__sync_fetch_and_add(&t->size[size_class(c->len)], 1);
+	bucket = nt_log2(c->len ? c->len : 1);
 	NT_BARRIER(bucket);
 	if (bucket >= NT_SIZE_POW2)
 		bucket = NT_SIZE_POW2 - 1;

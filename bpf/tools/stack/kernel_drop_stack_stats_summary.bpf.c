@@ -27,11 +27,11 @@ NT_INLINE void key_fill(void *ctx, struct nt_drop_key *k, const struct nt_drop *
 	k->reason = d->reason;
 	k->stack_id = -1;
 	if (sw & NT_DROP_BY_FLOW) {
-		k->flow = d->cur.flow;
+		k->flow = d->cur->flow;
 		k->flow.icmp_seq = 0;	/* a ping is one flow */
 	} else {
-		k->flow.ifindex = d->cur.flow.ifindex;
-		k->flow.netns = d->cur.flow.netns;
+		k->flow.ifindex = d->cur->flow.ifindex;
+		k->flow.netns = d->cur->flow.netns;
 	}
 	if (sw & NT_DROP_BY_STACK) {
 		k->stack_id = bpf_get_stackid(ctx, &nt_stacks, 0);
@@ -62,7 +62,7 @@ NT_INLINE void count(struct nt_drop_key *k, const struct nt_drop *d, __u64 packe
 	}
 	__sync_fetch_and_add(&v->count, 1);
 	__sync_fetch_and_add(&v->packets, packets);
-	__sync_fetch_and_add(&v->bytes, d->cur.len);
+	__sync_fetch_and_add(&v->bytes, d->cur->len);
 	v->last_ns = now;
 }
 
@@ -78,7 +78,7 @@ NT_TP(kfree_skb, struct sk_buff *skb, void *location)
 	if (!segs)
 		segs = 1;
 	nt_stat_add(NT_STAT_PACKETS, segs);
-	nt_stat_add(NT_STAT_BYTES, d.cur.len);
+	nt_stat_add(NT_STAT_BYTES, d.cur->len);
 	key_fill(ctx, &k, &d);
 	count(&k, &d, segs);
 	return 0;

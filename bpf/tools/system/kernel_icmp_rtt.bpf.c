@@ -194,25 +194,27 @@ NT_INLINE int at_hook(void *ctx, struct nt_cur *c, const __u32 hook)
 NT_INLINE int hook(void *ctx, const bool direct, struct sk_buff *skb, struct net_device *dev,
 		   const __u32 n, const enum nt_at at, const __u16 eth_type)
 {
-	struct nt_cur c;
+	struct nt_cur *c = nt_cur_get();
 
-	nt_cur_init(direct, &c, skb, at);
+	if (!c)
+		return 0;
+	nt_cur_init(direct, c, skb, at);
 	if (eth_type)
-		c.eth_type = eth_type;
-	if (c.eth_type != NT_ETH_P_IP && c.eth_type != NT_ETH_P_IPV6)
+		c->eth_type = eth_type;
+	if (c->eth_type != NT_ETH_P_IP && c->eth_type != NT_ETH_P_IPV6)
 		return 0;
-	nt_cur_l3(&c);
-	if (c.flow.proto != 1 && c.flow.proto != 58)
+	nt_cur_l3(c);
+	if (c->flow.proto != 1 && c->flow.proto != 58)
 		return 0;
-	nt_cur_l4(&c);
-	if (!(c.bits & NT_PKT_ECHO))
+	nt_cur_l4(c);
+	if (!(c->bits & NT_PKT_ECHO))
 		return 0;
 	if (dev) {
-		nt_cur_dev(direct, &c, dev);
-		if (!device_wanted(&c))
+		nt_cur_dev(direct, c, dev);
+		if (!device_wanted(c))
 			return 0;
 	}
-	return at_hook(ctx, &c, n);
+	return at_hook(ctx, c, n);
 }
 
 /* At __ip_local_out skb->protocol is not set yet (the function does that). */

@@ -58,16 +58,18 @@ const struct nt_tool nt_tool_tun_ring_monitor = {
 	.group = NT_GROUP_KVM,
 	.summary = "the ring between host and virtual machine (tap): how full, what is dropped and why",
 	.help =
-	"Watches the ring that a tun or tap device (vnetN) holds for its reader, vhost or QEMU. A ring"
-	" takes txqueuelen packets; one that comes when it is full is dropped. Events are drops and"
-	" packets that met a full ring; --all and --threshold show more.\n\n"
-	"The state is the one that a packet meets as it is sent: used are packets that the reader"
-	" has not taken. Slots that it took but has not cleared yet (ring_stale) still block the"
-	" producer, so that a ring may be full with less. Whether a packet was dropped says"
-	" the kernel's verdict, why its drop reason (5.17 and later).\n\n"
-	"The table has for each queue its occupancy, the time it was full (from a packet that did not"
-	" fit to the next one that did) and the longest burst of packets that did not fit: so much"
-	" more txqueuelen would have held it.\n\n"
+	"Watches the ring that a tun or tap device (vnetN) holds for its reader, vhost or QEMU. It takes\n"
+	"txqueuelen packets; one that comes when it is full is dropped. Events are drops, and packets that\n"
+	"met a full ring; --all and --threshold show more.\n"
+	"\n"
+	"Used is what a packet meets as it is sent: packets that the reader has not taken yet. Slots that it\n"
+	"took but has not cleared (ring_stale) still block the producer, so a ring can be full with less.\n"
+	"Whether a packet was dropped is the kernel's verdict, why is its drop reason (5.17 and later).\n"
+	"\n"
+	"The table has for each queue how many packets were in the ring (least, mean, most; percentiles in\n"
+	"percent), for how long it was full (from a packet that did not fit to the next one that did), and\n"
+	"the longest burst of packets that did not fit: so much more txqueuelen would have held it.\n"
+	"\n"
 	"Kernels without BTF for modules (before 5.11) give packets and drops, but no ring figures.",
 	.example = {
 		"nettrace tun_ring_monitor -d 'vnet*' --interval 5  # drops, and the queues every 5 s",
