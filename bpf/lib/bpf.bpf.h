@@ -60,22 +60,50 @@ NT_INLINE __u64 nt_const(const __u32 id)
 #define NT_ARGS_REGS(args...) NT_CAT(NT_REGS, NT_NARGS(args))
 
 /*
- * The gate: opened once every hook is attached, closed before the summary is
+ * The gate: opened once every hook is attached, shut before the summary is
  * read. So nothing is counted half, and the summary does not wait for the
  * kernel to detach.
+ *
+ * With it lies the depth of our programs on this CPU: an interrupt may run one
+ * while another is at work, and each needs scratch memory of its own. A deeper
+ * one than NT_DEPTH does nothing and is counted as missed.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct nt_gate);
 } nt_gate SEC(".maps");
 
-NT_INLINE bool nt_gate_open(void)
+NT_INLINE struct nt_gate *nt_gate_get(void)
 {
-	__u32 zero = 0, *open = bpf_map_lookup_elem(&nt_gate, &zero);
+	__u32 zero = 0;
 
-	return open && *open;
+	return bpf_map_lookup_elem(&nt_gate, &zero);
+}
+
+/* Index of this run's scratch memory. */
+NT_INLINE __u32 nt_depth(void)
+{
+	struct nt_gate *g = nt_gate_get();
+
+	return g ? g->depth - 1 : 0;
+}
+
+#define NT_GATED(call)									\
+{											\
+	struct nt_gate *gate = nt_gate_get();						\
+											\
+	if (!gate || !gate->open)							\
+		return 0;								\
+	if (gate->depth >= NT_DEPTH) {							\
+		gate->too_deep++;							\
+		return 0;								\
+	}										\
+	gate->depth++;									\
+	call;										\
+	gate->depth--;									\
+	return 0;									\
 }
 
 /*
@@ -88,30 +116,31 @@ NT_INLINE bool nt_gate_open(void)
  * and stem__kprobe. NT_RET makes stem__fexit and stem__kretprobe; it sees the
  * return value only (a kretprobe no longer has the arguments), nargs is the
  * number of arguments of the function, behind which fexit finds the value.
- * Nothing runs while the gate is shut. Attach targets are the hook table's business (struct nt_hook), not ours.
+ * Nothing runs while the gate is shut. Attach targets are the hook table's
+ * business (struct nt_hook), not ours.
  */
 #define NT_TP(stem, args...)								\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ##args);			\
 SEC("tp_btf") int stem##__tp_btf(__u64 *ctx)						\
-{ return nt_gate_open() ? stem##__body(ctx, true, NT_ARGS_CTX(args)) : 0; }					\
+NT_GATED(stem##__body(ctx, true, NT_ARGS_CTX(args)))					\
 SEC("raw_tp") int stem##__raw_tp(__u64 *ctx)						\
-{ return nt_gate_open() ? stem##__body(ctx, false, NT_ARGS_CTX(args)) : 0; }					\
+NT_GATED(stem##__body(ctx, false, NT_ARGS_CTX(args)))					\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ##args)
 
 #define NT_FUNC(stem, args...)								\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ##args);			\
 SEC("fentry") int stem##__fentry(__u64 *ctx)						\
-{ return nt_gate_open() ? stem##__body(ctx, true, NT_ARGS_CTX(args)) : 0; }					\
+NT_GATED(stem##__body(ctx, true, NT_ARGS_CTX(args)))					\
 SEC("kprobe") int stem##__kprobe(struct pt_regs *ctx)					\
-{ return nt_gate_open() ? stem##__body(ctx, false, NT_ARGS_REGS(args)) : 0; }				\
+NT_GATED(stem##__body(ctx, false, NT_ARGS_REGS(args)))					\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ##args)
 
 #define NT_RET(stem, nargs, ret)							\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ret);				\
 SEC("fexit") int stem##__fexit(__u64 *ctx)						\
-{ return nt_gate_open() ? stem##__body(ctx, true, ctx[nargs]) : 0; }						\
+NT_GATED(stem##__body(ctx, true, ctx[nargs]))						\
 SEC("kretprobe") int stem##__kretprobe(struct pt_regs *ctx)				\
-{ return nt_gate_open() ? stem##__body(ctx, false, PT_REGS_RC(ctx)) : 0; }					\
+NT_GATED(stem##__body(ctx, false, PT_REGS_RC(ctx)))					\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ret)
 
 #define NT_LICENSE char LICENSE[] SEC("license") = "GPL"

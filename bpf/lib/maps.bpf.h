@@ -21,14 +21,14 @@ struct {
 	__type(value, struct nt_tuple);
 } nt_tuple SEC(".maps");
 
-/* One page of scratch per CPU: events are built here, they do not fit the stack. */
+/* Scratch memory, two blocks for each depth: events are built here, they do not fit the stack. */
 #define NT_SCRATCH_SIZE 2048
 struct nt_scratch {
 	__u8 byte[NT_SCRATCH_SIZE];
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2);
+	__uint(max_entries, 2 * NT_DEPTH);
 	__type(key, __u32);
 	__type(value, struct nt_scratch);
 } nt_scratch SEC(".maps");
@@ -36,6 +36,7 @@ struct {
 /* 0: events, 1: rebuilt headers for the filter expression. Never NULL in practice. */
 NT_INLINE void *nt_scratch_get(__u32 i)
 {
+	i += 2 * nt_depth();
 	return bpf_map_lookup_elem(&nt_scratch, &i);
 }
 

@@ -54,16 +54,16 @@ struct nt_cur {			/* offsets count from skb->head */
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, NT_DEPTH);
 	__type(key, __u32);
 	__type(value, struct nt_cur);
 } nt_cur SEC(".maps");
 
 NT_INLINE struct nt_cur *nt_cur_get(void)
 {
-	__u32 zero = 0;
+	__u32 depth = nt_depth();
 
-	return bpf_map_lookup_elem(&nt_cur, &zero);
+	return bpf_map_lookup_elem(&nt_cur, &depth);
 }
 
 struct nt_ipv4 {

@@ -33,6 +33,14 @@ enum nt_const_id {
 #define NT_CALL_PCAP_L2	0x7e700001	/* packet starts at the Ethernet header */
 #define NT_CALL_PCAP_L3	0x7e700002	/* packet starts at the IP header */
 
+/* ---- the gate, one a CPU (bpf/lib/bpf.bpf.h) ---- */
+#define NT_DEPTH 4		/* task, softirq, hard interrupt, NMI */
+struct nt_gate {
+	__u32 open;
+	__u32 depth;		/* our programs at work on this CPU */
+	__u64 too_deep;
+};
+
 /* ---- counters: per-CPU array nt_stats, one __u64 each ---- */
 enum nt_stat {
 	NT_STAT_EVENTS,		/* matched the filter, whatever became of them */

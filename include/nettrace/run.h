@@ -28,7 +28,7 @@ struct nt_tuple_opts {
 	struct nt_prefix src, dst;
 	struct nt_ports sport, dport;
 	uint32_t proto, eth_type;
-	uint32_t vlan;				/* 0xffffffff: any */
+	uint32_t vlan;				/* only if --vlan-id was given */
 	struct nt_strlist devs;
 };
 

@@ -355,7 +355,7 @@ void nt_bpf_close(struct nt_run *r)
 }
 
 /* One try. On a failure that costs one candidate, *bad is its hook. */
-static int try_load(struct nt_run *r, struct nt_plan_hook **bad, const char **what,
+static int try_load(struct nt_run *r, struct nt_plan_hook **bad, enum nt_refusal *what,
 		    struct nt_err *err)
 {
 	int rc;
@@ -365,7 +365,7 @@ static int try_load(struct nt_run *r, struct nt_plan_hook **bad, const char **wh
 	rc = open_object(r, err);
 	if (rc)
 		return rc;
-	*what = "not in this kernel's BTF";
+	*what = NT_REFUSED_BTF;
 	rc = choose_programs(r, bad);
 	if (!rc)
 		rc = configure(r, err);
@@ -374,7 +374,7 @@ static int try_load(struct nt_run *r, struct nt_plan_hook **bad, const char **wh
 	rc = bpf_object__load(r->bpf.obj);
 	free_scratch(&r->bpf);
 	if (rc) {
-		*what = "refused by the verifier";
+		*what = NT_REFUSED_LOAD;
 		*bad = nt_plan_by_prog(&r->plan, r->bpf.last_prog);
 		if (!*bad)
 			nt_err_set(err, NT_EXIT_RUNTIME, -rc, "cannot load the BPF object: %s: %s",
@@ -385,7 +385,7 @@ static int try_load(struct nt_run *r, struct nt_plan_hook **bad, const char **wh
 	rc = r->tool->engine->prepare ? r->tool->engine->prepare(r, err) : 0;
 	if (rc)
 		return rc;
-	*what = "cannot be attached";
+	*what = NT_REFUSED_ATTACH;
 	return attach_all(r, bad);
 }
 
@@ -393,7 +393,7 @@ int nt_bpf_load(struct nt_run *r, struct nt_err *err)
 {
 	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	struct nt_plan_hook *bad;
-	const char *what = "";
+	enum nt_refusal what;
 	int rc;
 
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);	/* maps count as locked memory before 5.11 */
@@ -413,11 +413,20 @@ int nt_bpf_load(struct nt_run *r, struct nt_err *err)
 
 void nt_bpf_gate(struct nt_run *r, bool open)
 {
+	struct nt_gate *gate = calloc(nt_run_cpus(r), sizeof(*gate));
 	int fd = nt_run_map_fd(r, "nt_gate");
-	uint32_t zero = 0, value = open;
+	uint32_t zero = 0;
 
-	if (fd >= 0)
-		bpf_map_update_elem(fd, &zero, &value, BPF_ANY);
+	if (!gate || fd < 0 || bpf_map_lookup_elem(fd, &zero, gate)) {
+		free(gate);
+		return;
+	}
+	for (uint32_t i = 0; i < nt_run_cpus(r); i++) {
+		gate[i].open = open;
+		r->too_deep += open ? 0 : gate[i].too_deep;
+	}
+	bpf_map_update_elem(fd, &zero, gate, BPF_ANY);
+	free(gate);
 	if (!open)
 		usleep(2000);	/* programs that had passed the gate run to their end */
 }

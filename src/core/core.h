@@ -40,7 +40,8 @@ void nt_plan_free(struct nt_plan *p);
 /* Chooses for every hook its first candidate that was not refused, and variants. 0, or -ENOTSUP
  * with *err when a required hook has none. */
 int nt_plan_choose(struct nt_run *r, struct nt_err *err);
-void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, const char *what, int err_no);
+enum nt_refusal { NT_REFUSED_BTF, NT_REFUSED_LOAD, NT_REFUSED_ATTACH };
+void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, enum nt_refusal what, int err_no);
 /* Program name of a hook's chosen candidate. */
 void nt_plan_prog(const struct nt_plan_hook *h, char *buf, size_t size);
 struct nt_plan_hook *nt_plan_by_prog(struct nt_plan *p, const char *prog);
@@ -154,6 +155,7 @@ struct nt_run {
 	struct nt_lost user_lost;
 	int exit_code;
 	bool stop;
+	uint64_t too_deep;		/* runs that found no scratch memory */
 	uint64_t after_count;		/* events that came after --count was reached */
 	uint64_t perf_lost;		/* perf's own lost records, for --verbose */
 	struct { const char *map; int32_t id; uint64_t frames[NT_STACK_MAX]; } *stack_cache;

@@ -41,7 +41,7 @@ const struct nt_opt nt_common_rows[] = {
 	  .help = "print the plan and attach nothing; needs no privilege" },
 	{ .name = "quiet", .letter = 'q', .type = NT_OPT_FLAG, .offset = C(quiet), .help = "no notes on standard error" },
 	{ .name = "verbose", .letter = 'v', .type = NT_OPT_FLAG, .offset = C(verbose),
-	  .help = "more detail; repeatable" },
+	  .help = "more detail" },
 	{ .name = "no-color", .type = NT_OPT_FLAG, .offset = C(no_color), .help = "no colour on a terminal" },
 	{ .name = "help", .letter = 'h', .type = NT_OPT_FLAG, .offset = C(help), .help = "this text" },
 };
@@ -70,8 +70,8 @@ static const struct { enum nt_tuple_opt of; struct nt_opt row; } tuple_rows[] = 
 	  .aliases = "l4-protocol", .help = "all, icmp (ICMPv6 in IPv6), tcp, udp, another name, or a number" } },
 	{ NT_TUPLE_ETHTYPE, { .name = "type", .type = NT_OPT_ETHERTYPE, .offset = T(eth_type), .def = "all",
 	  .help = "EtherType behind VLAN tags: all, arp, rarp, ipv4, ipv6, lldp, flow_control, other or 0xHHHH" } },
-	{ NT_TUPLE_VLAN, { .name = "vlan-id", .type = NT_OPT_U32, .offset = T(vlan), .def = "4294967295",
-	  .max = 4294967295.0, .unit = "id", .help = "any VLAN tag of the packet has this id (0-4095)" } },
+	{ NT_TUPLE_VLAN, { .name = "vlan-id", .type = NT_OPT_U32, .offset = T(vlan), .max = 4095,
+	  .unit = "", .help = "any VLAN tag of the packet has this id (0-4095)" } },
 	{ NT_TUPLE_DEV, { .name = "interface", .type = NT_OPT_IFNAMES, .offset = T(devs), .arg = "NAME[,NAME]",
 	  .help = "network devices of this namespace" } },
 };
@@ -117,18 +117,6 @@ static int resolve_devs(struct nt_run *r, struct nt_err *err)
 	return 0;
 }
 
-static int resolve_vlan(struct nt_run *r, struct nt_err *err)
-{
-	if (!(r->tool->tuple & NT_TUPLE_VLAN) || r->tuple.vlan == UINT32_MAX)
-		return 0;
-	if (r->tuple.vlan > 4095)
-		return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
-				  "bad value for --vlan-id: %u: give 0 to 4095", r->tuple.vlan);
-	r->tuple_values.vlan = (uint16_t)r->tuple.vlan;
-	r->tuple_mask |= NT_FILTER_VLAN;
-	return 0;
-}
-
 static void resolve_tuple(struct nt_run *r)
 {
 	const struct nt_tuple_opts *o = &r->tuple;
@@ -155,6 +143,10 @@ static void resolve_tuple(struct nt_run *r)
 	if ((r->tool->tuple & NT_TUPLE_PROTO) && o->proto != NT_PROTO_ALL) {
 		t->proto = o->proto;
 		r->tuple_mask |= NT_FILTER_PROTO | (o->proto == 1 ? NT_FILTER_ICMP46 : 0);
+	}
+	if (nt_opts_given(r->cmdline, "vlan-id")) {
+		t->vlan = (uint16_t)o->vlan;
+		r->tuple_mask |= NT_FILTER_VLAN;
 	}
 	if (!(r->tool->tuple & NT_TUPLE_ETHTYPE))
 		return;
@@ -230,8 +222,6 @@ int nt_filter_resolve(struct nt_run *r, struct nt_err *err)
 {
 	int rc = resolve_devs(r, err);
 
-	if (!rc)
-		rc = resolve_vlan(r, err);
 	if (!rc)
 		resolve_tuple(r);
 	return rc ? rc : resolve_expression(r, err);

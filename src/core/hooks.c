@@ -238,14 +238,43 @@ int nt_plan_choose(struct nt_run *r, struct nt_err *err)
 	return 0;
 }
 
-void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, const char *what, int err_no)
+static bool is_trampoline(enum nt_prog_kind k)
 {
-	struct nt_candidate *c = &h->cand[h->chosen];
+	return k == NT_PROG_FENTRY || k == NT_PROG_FEXIT;
+}
 
+static void refuse(struct nt_plan_hook *h, struct nt_candidate *c, const char *what, int err_no)
+{
 	c->refused = true;
 	snprintf(h->why, sizeof(h->why), "%s on %s: %s (%s)", kind_names[c->kind], c->target, what,
 		 strerror(err_no));
-	if (!strcmp(what, "refused by the verifier"))
+}
+
+/* A kernel that is locked down forbids the whole mechanism: one answer is enough. */
+static void refuse_trampolines(struct nt_run *r, int err_no)
+{
+	for (size_t i = 0; i < r->plan.n; i++)
+		for (size_t k = 0; k < r->plan.hook[i].n; k++)
+			if (is_trampoline(r->plan.hook[i].cand[k].kind))
+				refuse(&r->plan.hook[i], &r->plan.hook[i].cand[k],
+				       "not permitted by this kernel", err_no);
+}
+
+void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, enum nt_refusal what, int err_no)
+{
+	static const char *const texts[] = {
+		[NT_REFUSED_BTF] = "not in this kernel's BTF",
+		[NT_REFUSED_LOAD] = "refused by the verifier",
+		[NT_REFUSED_ATTACH] = "cannot be attached",
+	};
+	struct nt_candidate *c = &h->cand[h->chosen];
+
+	if (err_no == EPERM && is_trampoline(c->kind)) {
+		refuse_trampolines(r, err_no);
+		return;
+	}
+	refuse(h, c, texts[what], err_no);
+	if (what == NT_REFUSED_LOAD)
 		nt_run_note(r, "nettrace: verifier refused %s__%s: %s", h->hook->stem,
 			    kind_names[c->kind], r->bpf.log);
 }

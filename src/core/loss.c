@@ -68,7 +68,7 @@ void nt_loss_read(struct nt_run *r, struct nt_lost *l)
 	l->map_full += nt_run_stat(r, NT_STAT_MAP_FULL);
 	l->evicted += nt_run_stat(r, NT_STAT_EVICTED);
 	l->unmatched += nt_run_stat(r, NT_STAT_UNMATCHED);
-	l->probe_missed += missed(r);
+	l->probe_missed += missed(r) + r->too_deep;
 }
 
 void nt_run_lost(struct nt_run *r, enum nt_stat kind, uint64_t n)

@@ -352,6 +352,7 @@ struct nt_run *nt_run_for_probe(const struct nt_tool_entry *e)
 {
 	struct nt_run *r = calloc(1, sizeof(*r));
 	struct nt_err err = { .text = "" };
+	int rc;
 
 	if (!r)
 		return NULL;
@@ -360,7 +361,10 @@ struct nt_run *nt_run_for_probe(const struct nt_tool_entry *e)
 	r->called_as = e->tool->name;
 	r->probing = true;
 	r->common.quiet = true;
-	if (parse(r, 0, NULL, &err) || resolve(r, &err)) {
+	rc = parse(r, 0, NULL, &err);
+	if (e->tool->tuple & NT_TUPLE_DEV)
+		nt_run_set_device(r, "lo");	/* some tools need one */
+	if (rc || resolve(r, &err)) {
 		nt_run_free(r);
 		return NULL;
 	}

@@ -68,6 +68,25 @@ const struct nt_tool_entry *nt_tool_find(const char *name)
 	return e;
 }
 
+/* The legacy names, a few a line. */
+static void help_names(FILE *f, const char *names)
+{
+	size_t column = 100;
+
+	if (!names)
+		return;
+	fprintf(f, "Also called:");
+	while (*names) {
+		size_t n = strcspn(names, "|");
+
+		if (column + n > 98)
+			column = (size_t)fprintf(f, "\n ") - 1;
+		column += (size_t)fprintf(f, " %.*s", (int)n, names);
+		names += n + (names[n] == '|');
+	}
+	fputc('\n', f);
+}
+
 static void help_hooks(FILE *f, const struct nt_tool *t)
 {
 	fprintf(f, "\nHooks:\n");
@@ -87,8 +106,7 @@ void nt_tool_help(FILE *f, const struct nt_tool *t)
 
 	fprintf(f, "nettrace %s - %s\n\nUsage: nettrace %s [options]%s\n", t->name, t->summary, t->name,
 		t->tuple & NT_TUPLE_EXPR ? " [filter expression]" : "");
-	if (t->aliases)
-		fprintf(f, "Also called: %s\n", t->aliases);
+	help_names(f, t->aliases);
 	fprintf(f, "\n%s\n\n", t->help);
 	nt_opts_help(f, sets, n);
 	help_hooks(f, t);

@@ -377,9 +377,9 @@ static void report_wait(struct nt_run *r)
 	if (nt_out_format(o) != NT_TEXT)
 		return;
 	if (h.count)
-		nt_hist_text(o, "wait in the ring, from transmit to the vhost reader", &h, "us", 1000.0);
+		nt_hist_text(o, "wait of packets, from transmit until vhost passes them to the guest", &h, "us", 1000.0);
 	else
-		nt_text(o, "no vhost reader seen: the wait in the ring is not known\n");
+		nt_text(o, "no vhost reader seen: how long packets wait is not known\n");
 }
 
 /* ---- reports ---- */

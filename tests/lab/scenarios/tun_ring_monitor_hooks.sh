@@ -90,11 +90,11 @@ print("ready", flush=True)
 while True:
     os.read(fd, 2000)
 PY
-bg tun python3 tun.py
-wait_for 20 grep -q ready tun.out
+bg tundev python3 tun.py
+wait_for 20 grep -q ready tundev.out
 nt_start tun tun_ring_monitor -d tun7 --all --dst-ip 10.7.7.2
 ping -n -q -c 5 -i 0.05 -W 1 10.7.7.2 >/dev/null || true
 nt_stop tun
-bg_stop tun
+bg_stop tundev
 check_jq "packets of a TUN device" tun 'map(select(.type == "event")) | length == 5 and
     all(.protocol == "icmp" and .dst_ip == "10.7.7.2" and .len_bytes == 84 and .verdict == "ok")'
