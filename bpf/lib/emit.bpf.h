@@ -15,20 +15,22 @@ struct {
 	__uint(max_entries, 4096);	/* --buffer-size sets it */
 } nt_events SEC(".maps");
 
-NT_INLINE void nt_emit(void *ctx, void *event, __u64 size)
+/* Not counted if it does not fit: for events whose matter is counted elsewhere. */
+NT_INLINE long nt_emit_uncounted(void *ctx, void *event, __u64 size)
 {
-	long err;
-
 	if (nt_const(NT_CONST_RINGBUF)) {
 		__u64 avail = bpf_ringbuf_query(&nt_events, BPF_RB_AVAIL_DATA);
 		__u64 flags = avail >= nt_const(NT_CONST_WATERMARK) ? BPF_RB_FORCE_WAKEUP
 								    : BPF_RB_NO_WAKEUP;
 
-		err = bpf_ringbuf_output(&nt_events, event, size, flags);
-	} else {
-		err = bpf_perf_event_output(ctx, &nt_events, BPF_F_CURRENT_CPU, event, size);
+		return bpf_ringbuf_output(&nt_events, event, size, flags);
 	}
-	if (err)
+	return bpf_perf_event_output(ctx, &nt_events, BPF_F_CURRENT_CPU, event, size);
+}
+
+NT_INLINE void nt_emit(void *ctx, void *event, __u64 size)
+{
+	if (nt_emit_uncounted(ctx, event, size))
 		nt_stat_add(NT_STAT_LOST_BUFFER, 1);
 }
 

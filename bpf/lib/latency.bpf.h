@@ -11,7 +11,7 @@
 #include "lib/emit.bpf.h"
 #include "lib/hist.bpf.h"
 
-NT_HISTS(nt_hists, NT_LAT_HISTS);
+NT_HISTS(nt_hists, 2 * NT_LAT_HISTS);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
@@ -21,16 +21,24 @@ struct {
 } nt_stacks SEC(".maps");
 
 /*
- * Keys whose start found the state map full. Their end is not "without a
- * start": the passage is in lost.map_full already and is counted once.
+ * What became of a key that has no entry: its end comes again (a duplicate), or
+ * its start found the map full (it is in lost.map_full already, its end is not
+ * "without a start"). By hash, the younger key wins: good enough for counters
+ * that the equation of started and ended passages does not need.
  */
-#define NT_LAT_REFUSED 65536
+#define NT_LAT_PAST 65536
+enum nt_lat_fate { NT_LAT_UNKNOWN, NT_LAT_REFUSED, NT_LAT_DONE };
+struct nt_lat_past {
+	__u32 hash;
+	__u16 fate;
+	__u16 ifindex;		/* where it ended: stacked devices are no duplicates */
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NT_LAT_REFUSED);
+	__uint(max_entries, NT_LAT_PAST);
 	__type(key, __u32);
-	__type(value, __u32);
-} nt_refused SEC(".maps");
+	__type(value, struct nt_lat_past);
+} nt_past SEC(".maps");
 
 NT_INLINE __u32 nt_lat_hash(const void *key, const __u32 size)
 {
@@ -42,27 +50,26 @@ NT_INLINE __u32 nt_lat_hash(const void *key, const __u32 size)
 		h = (h ^ w[i]) * 16777619u;
 		h ^= h >> 15;
 	}
-	return h ? h : 1;
+	return h;
 }
 
-NT_INLINE void nt_lat_refuse(__u32 hash)
+NT_INLINE void nt_lat_bury(__u32 hash, const enum nt_lat_fate fate, __u32 ifindex)
 {
-	__u32 slot = hash % NT_LAT_REFUSED;
+	struct nt_lat_past p = { .hash = hash, .fate = fate, .ifindex = ifindex };
+	__u32 slot = hash % NT_LAT_PAST;
 
-	nt_stat_add(NT_STAT_MAP_FULL, 1);
-	bpf_map_update_elem(&nt_refused, &slot, &hash, BPF_ANY);
+	bpf_map_update_elem(&nt_past, &slot, &p, BPF_ANY);
 }
 
-/* Was this key's start refused? Forgets it. */
-NT_INLINE bool nt_lat_was_refused(__u32 hash)
+NT_INLINE enum nt_lat_fate nt_lat_fate_of(__u32 hash, __u32 ifindex, bool *same_device)
 {
-	__u32 *v, slot = hash % NT_LAT_REFUSED;
+	__u32 slot = hash % NT_LAT_PAST;
+	struct nt_lat_past *p = bpf_map_lookup_elem(&nt_past, &slot);
 
-	v = bpf_map_lookup_elem(&nt_refused, &slot);
-	if (!v || *v != hash)
-		return false;
-	*v = 0;
-	return true;
+	if (!p || p->hash != hash)
+		return NT_LAT_UNKNOWN;
+	*same_device = p->ifindex == (__u16)ifindex;
+	return p->fate;
 }
 
 NT_INLINE void nt_lat_hist(__u32 which, __u64 ns)
@@ -74,13 +81,15 @@ NT_INLINE void nt_lat_hist(__u32 which, __u64 ns)
 }
 
 /* First visit of a stage counts; a packet may pass a hook again (stacked devices). */
-NT_INLINE void nt_lat_stamp(void *ctx, struct nt_lat *l, __u32 stage, __u64 now, __u32 ifindex)
+NT_INLINE void nt_lat_stamp(void *ctx, struct nt_lat *l, __u32 stage, __u64 now, __u32 ifindex,
+			    __u32 netns)
 {
 	stage &= NT_STAGES - 1;
 	if (l->seen & (1u << stage))
 		return;
 	l->ts[stage] = now;
 	l->ifindex[stage] = ifindex;
+	l->netns[stage] = netns;
 	l->cpu[stage] = bpf_get_smp_processor_id();
 	l->stack[stage] = -1;
 	if (nt_const(NT_CONST_TOOL1) & NT_LAT_STACKS) {
@@ -102,9 +111,9 @@ NT_INLINE __u64 nt_lat_delta(__u64 from, __u64 to)
 /*
  * Histograms of a complete passage with two legs: stages below leg2 are the
  * first leg, the others the second, what lies between is outside this host.
- * Returns the total.
+ * hists is the direction's first histogram. Returns the total.
  */
-NT_SUBPROG __u64 nt_lat_record(const struct nt_lat *l, __u32 leg2)
+NT_SUBPROG __u64 nt_lat_record(const struct nt_lat *l, __u32 leg2, __u32 hists)
 {
 	__u64 prev = 0, first = 0, leg1_end = 0, leg2_start = 0, total;
 	__u32 i;
@@ -120,7 +129,7 @@ NT_SUBPROG __u64 nt_lat_record(const struct nt_lat *l, __u32 leg2)
 		if (!first)
 			first = ts;
 		else
-			nt_lat_hist(i, nt_lat_delta(prev, ts));
+			nt_lat_hist(hists + i, nt_lat_delta(prev, ts));
 		if (i < leg2)
 			leg1_end = ts;
 		else if (!leg2_start)
@@ -128,11 +137,11 @@ NT_SUBPROG __u64 nt_lat_record(const struct nt_lat *l, __u32 leg2)
 		prev = ts;
 	}
 	total = nt_lat_delta(first, prev);
-	nt_lat_hist(NT_LAT_HIST_TOTAL, total);
+	nt_lat_hist(hists + NT_LAT_HIST_TOTAL, total);
 	if (leg1_end && leg2_start) {
-		nt_lat_hist(NT_LAT_HIST_LEG1, nt_lat_delta(first, leg1_end));
-		nt_lat_hist(NT_LAT_HIST_EXTERNAL, nt_lat_delta(leg1_end, leg2_start));
-		nt_lat_hist(NT_LAT_HIST_LEG2, nt_lat_delta(leg2_start, prev));
+		nt_lat_hist(hists + NT_LAT_HIST_LEG1, nt_lat_delta(first, leg1_end));
+		nt_lat_hist(hists + NT_LAT_HIST_EXTERNAL, nt_lat_delta(leg1_end, leg2_start));
+		nt_lat_hist(hists + NT_LAT_HIST_LEG2, nt_lat_delta(leg2_start, prev));
 	}
 	return total;
 }

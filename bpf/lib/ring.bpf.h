@@ -118,16 +118,19 @@ NT_INLINE struct nt_ring_stats *nt_ring_stats_of(const struct nt_ring_key *k)
 	return s;
 }
 
-/* Extremes cannot be told from two snapshots, so those of the interval begin anew when user
- * space has counted it up. */
-NT_INLINE void nt_ring_roll(struct nt_ring_stats *s)
+/* Extremes cannot be told from two snapshots, so those of an interval begin anew when user space
+ * counts it up; the last interval's stay until it has read them. */
+NT_INLINE struct nt_ring_extremes *nt_ring_interval_of(struct nt_ring_stats *s)
 {
 	__u32 zero = 0, *id = bpf_map_lookup_elem(&nt_ring_interval, &zero);
+	struct nt_ring_extremes *x;
 
-	if (!id || s->interval_id == *id)
-		return;
-	s->interval_id = *id;
-	__builtin_memset(&s->interval, 0, sizeof(s->interval));
+	x = id && (*id & 1) ? &s->interval[1] : &s->interval[0];
+	if (id && x->id != *id) {
+		__builtin_memset(x, 0, sizeof(*x));
+		x->id = *id;
+	}
+	return x;
 }
 
 NT_INLINE void nt_ring_extreme(struct nt_ring_extremes *x, __u32 queued)
@@ -138,7 +141,8 @@ NT_INLINE void nt_ring_extreme(struct nt_ring_extremes *x, __u32 queued)
 		x->queued_max = queued;
 }
 
-NT_INLINE void nt_ring_occupancy(struct nt_ring_stats *s, const struct nt_ring_state *r)
+NT_INLINE void nt_ring_occupancy(struct nt_ring_stats *s, struct nt_ring_extremes *interval,
+				 const struct nt_ring_state *r)
 {
 	__u64 pct;	/* 64 bits: the check and the index are then one register */
 
@@ -148,7 +152,7 @@ NT_INLINE void nt_ring_occupancy(struct nt_ring_stats *s, const struct nt_ring_s
 	__sync_fetch_and_add(&s->queued_sum, r->queued);
 	__sync_fetch_and_add(&s->queued_n, 1);
 	nt_ring_extreme(&s->all, r->queued);
-	nt_ring_extreme(&s->interval, r->queued);
+	nt_ring_extreme(interval, r->queued);
 	pct = (__u64)r->queued * 100 / r->size;
 	NT_BARRIER(pct);
 	if (pct >= NT_OCC_SLOTS)
@@ -158,7 +162,8 @@ NT_INLINE void nt_ring_occupancy(struct nt_ring_stats *s, const struct nt_ring_s
 
 /* Time full: from the first packet that did not fit to the next that did. Drops for another
  * reason (a filter) tell nothing about the ring. */
-NT_INLINE void nt_ring_verdict(struct nt_ring_stats *s, bool dropped, bool full, __u64 now)
+NT_INLINE void nt_ring_verdict(struct nt_ring_stats *s, struct nt_ring_extremes *interval,
+			       bool dropped, bool full, __u64 now)
 {
 	__u64 since;
 
@@ -171,8 +176,8 @@ NT_INLINE void nt_ring_verdict(struct nt_ring_stats *s, bool dropped, bool full,
 		s->last_full_ns = now;
 		if (++s->burst > s->all.burst_max)
 			s->all.burst_max = s->burst;
-		if (s->burst > s->interval.burst_max)
-			s->interval.burst_max = s->burst;
+		if (s->burst > interval->burst_max)
+			interval->burst_max = s->burst;
 		return;
 	}
 	s->burst = 0;

@@ -257,20 +257,22 @@ enum { NT_DIR_TX, NT_DIR_RX };
 struct nt_lat {				/* one passage through the stages */
 	__u64 ts[NT_STAGES];		/* ns; valid where the bit in seen is set */
 	__s32 stack[NT_STAGES];		/* stack id or -1 */
-	__u32 ifindex[NT_STAGES];
+	__u32 ifindex[NT_STAGES];	/* 0: the hook knows no device */
+	__u32 netns[NT_STAGES];		/* of the device */
 	__u16 cpu[NT_STAGES];
 	__u32 seen;			/* bit per stage */
-	__u32 netns;
 	__u32 pid, tid;			/* who sent it, where the start stage runs in a task */
 	char comm[16];
-	__u32 len;
+	__u32 len;			/* bytes from the IP header */
 	__u32 ttl;
+	__u32 pad;
 };
-NT_ASSERT_SIZE(struct nt_lat, 184);
+NT_ASSERT_SIZE(struct nt_lat, 216);
 
 enum nt_lat_end { NT_LAT_COMPLETE, NT_LAT_TIMEOUT, NT_LAT_SUPERSEDED, NT_LAT_UNFINISHED };
 
-/* Histograms of a latency tool: delta into stage i at [i], then these. */
+/* Histograms of a latency tool: delta into stage i at [i], then these. Those of NT_DIR_RX follow
+ * those of NT_DIR_TX. */
 enum {
 	NT_LAT_HIST_TOTAL = NT_STAGES,
 	NT_LAT_HIST_LEG1,
@@ -282,22 +284,28 @@ enum {
 enum nt_lat_stat {
 	NT_STAT_STARTED = NT_STAT_TOOL0,
 	NT_STAT_COMPLETED,
-	NT_STAT_DUPLICATE,	/* an end stage after the end */
+	NT_STAT_DUPLICATE,	/* the last stage again after the end */
 	NT_STAT_BELOW,		/* completed, under the threshold: in histograms, not shown */
 	NT_STAT_CLOCK_SKEW,	/* negative difference, clamped to 0 */
 	NT_STAT_SUPERSEDED,
 	NT_STAT_LAT_NO_STACK,
-	NT_STAT_STAGE0,		/* packets seen at stage i: NT_STAT_STAGE0 + i */
-	NT_STAT_REJECT0 = NT_STAT_STAGE0 + NT_STAGES,	/* --debug counters */
+	NT_STAT_STAGE0,		/* --debug: packets of the filter at hook i: NT_STAT_STAGE0 + i */
+	NT_STAT_REJECT0 = NT_STAT_STAGE0 + NT_STAGES,	/* + i * NT_LAT_REJECTS + enum nt_lat_reject */
+};
+enum nt_lat_reject {
+	NT_LAT_REJECT_PROTOCOL, NT_LAT_REJECT_TYPE, NT_LAT_REJECT_PARSE, NT_LAT_REJECT_ADDRESS,
+	NT_LAT_REJECT_DEVICE, NT_LAT_REJECT_STATE, NT_LAT_REJECTS,
 };
 
-/* NT_CONST_TOOL0: stages that are hooked, tx in bits 0-7 and rx in bits 8-15.
- * NT_CONST_TOOL1: enum nt_lat_switch. NT_CONST_TOOL2: threshold in ns. */
+/* NT_CONST_TOOL0: stages that are hooked, tx in bits 0-7 and rx in bits 8-15; of IPv6 in bits
+ * 16-23 and 24-31. NT_CONST_TOOL1: enum nt_lat_switch. NT_CONST_TOOL2: threshold in ns. */
 enum nt_lat_switch {
 	NT_LAT_TX = 1 << 0,
 	NT_LAT_RX = 1 << 1,
 	NT_LAT_STACKS = 1 << 2,
 	NT_LAT_EVENTS = 1 << 3,		/* one event a passage; else histograms only */
+	NT_LAT_DEBUG = 1 << 4,		/* count what is rejected, and why */
+	NT_LAT_REVERSED = 1 << 5,	/* the filter's src is the target, dst the initiator */
 };
 
 struct nt_echo_key {
@@ -331,7 +339,8 @@ struct nt_ring_dev {			/* key of nt_ring_devs */
 #define NT_OCC_SLOTS 101		/* occupancy in percent */
 struct nt_ring_extremes {
 	__u32 queued_min_inv, queued_max;	/* ~min: zero-initialised means "no value yet" */
-	__u32 burst_max, pad;		/* packets in a row that found the ring full */
+	__u32 burst_max;		/* packets in a row that found the ring full */
+	__u32 id;			/* of the interval, as in nt_ring_interval */
 };
 
 struct nt_ring_stats {
@@ -339,11 +348,9 @@ struct nt_ring_stats {
 	__u64 drops, full_seen;
 	__u64 queued_sum, queued_n;
 	__u64 full_since_ns, full_ns, last_full_ns;
-	struct nt_ring_extremes all, interval;
-	__u32 interval_id, burst;	/* interval: valid for this id of nt_ring_interval */
-	__u32 ring_size, num_queues;
+	struct nt_ring_extremes all, interval[2];	/* interval: by the id's last bit */
+	__u32 burst, ring_size, num_queues;
 	__u32 occ[NT_OCC_SLOTS];
-	__u32 pad;
 };
 
 /* Reasons of kernels that have none (before 5.17), told from the ring at entry. */

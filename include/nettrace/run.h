@@ -47,6 +47,8 @@ void nt_run_consume_words(struct nt_run *r);
 /* An old positional device name: as if --interface had been given. */
 void nt_run_set_device(struct nt_run *r, const char *name);
 bool nt_run_has_filter(const struct nt_run *r);
+/* In check(): this run aggregates, or shows events, other than struct nt_engine says. */
+void nt_run_set_aggregates(struct nt_run *r, bool aggregates);
 
 /* ---- output ---- */
 struct nt_out *nt_run_out(struct nt_run *r);

@@ -83,6 +83,9 @@ struct nt_engine {
 	void (*interval)(struct nt_run *r, bool final);
 	/* About every second: timeouts, device changes. */
 	void (*sweep)(struct nt_run *r);
+	/* The gate is shut and all events are delivered: what is unfinished can still be counted
+	 * lost, and be shown. */
+	void (*finish)(struct nt_run *r);
 	/* Nothing is attached any more and all events are delivered: fields of the open "end"
 	 * record, or the text summary. */
 	void (*end)(struct nt_run *r);

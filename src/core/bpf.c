@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -405,6 +406,7 @@ int nt_bpf_load(struct nt_run *r, struct nt_err *err)
 		if (!rc)
 			return 0;
 		nt_bpf_close(r);
+		malloc_trim(0);		/* the next try parses vmlinux BTF again */
 		if (!bad)
 			return rc;
 		nt_plan_refuse(r, bad, what, -rc);

@@ -4,6 +4,7 @@
 #define NETTRACE_CORE_H
 
 #include <bpf/libbpf.h>
+#include <signal.h>
 
 #include "nettrace/btf.h"
 #include "nettrace/ksyms.h"
@@ -105,6 +106,7 @@ struct nt_hidden_opts {			/* for tests */
 
 /* ---- loop.c ---- */
 int nt_loop(struct nt_run *r);
+void nt_block_signals(sigset_t *set);	/* those that end a run or reopen its output */
 uint64_t nt_now_ns(void);
 
 /* ---- report.c: start, interval and end records ---- */
@@ -131,6 +133,7 @@ struct nt_run {
 	size_t n_sets;
 	const char *one_device;
 	bool words_consumed, probing;
+	bool aggregates;		/* the engine's, unless the tool decided otherwise */
 
 	struct nt_out *out;
 	struct nt_names *names;

@@ -11,15 +11,21 @@
 #define POLL_NS		50000000ULL	/* events are fetched at least this often */
 #define SWEEP_NS	500000000ULL
 
+/* From the start line on: a script may send one as soon as it has read that. */
+void nt_block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
 static int open_signals(void)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	nt_block_signals(&set);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -61,7 +67,7 @@ static void on_interval(struct nt_run *r, uint64_t end)
 	uint64_t next = next_interval(r);
 
 	r->intervals++;
-	if (r->tool->engine->aggregates && r->common.count && r->intervals >= r->common.count)
+	if (r->aggregates && r->common.count && r->intervals >= r->common.count)
 		r->stop = true;
 	else if (end == UINT64_MAX || next + r->common.interval_ns / 20 < end)
 		nt_report_interval(r, false);

@@ -132,8 +132,7 @@ void nt_report_end(struct nt_run *r)
 	nt_json_begin(r->out, "end");
 	nt_json_time(r->out, "time", r->resolver.realtime(r, r->end_ns));
 	nt_json_f64(r->out, "seconds", seconds, 3);
-	nt_json_u64(r->out, "events", r->tool->engine->aggregates ? nt_run_stat(r, NT_STAT_EVENTS)
-								  : r->events);
+	nt_json_u64(r->out, "events", r->aggregates ? nt_run_stat(r, NT_STAT_EVENTS) : r->events);
 	nt_loss_json(r, &lost);
 	nt_text(r->out, "\n%s: ended after %.1f s\n", r->tool->name, seconds);
 	if (r->tool->engine->end)

@@ -23,10 +23,18 @@ struct nt_out *nt_run_out(struct nt_run *r) { return r->out; }
 const struct nt_resolver *nt_run_names(struct nt_run *r) { return &r->resolver; }
 void *nt_run_priv(struct nt_run *r) { return r->priv; }
 uint64_t nt_run_started_ns(const struct nt_run *r) { return r->start_ns; }
-void nt_run_event_shown(struct nt_run *r) { r->events++; }
 void nt_run_consume_words(struct nt_run *r) { r->words_consumed = true; }
 size_t nt_run_n_words(const struct nt_run *r) { return nt_opts_n_words(r->cmdline); }
 const char *nt_run_word(const struct nt_run *r, size_t i) { return nt_opts_word(r->cmdline, i); }
+
+void nt_run_set_aggregates(struct nt_run *r, bool aggregates) { r->aggregates = aggregates; }
+
+void nt_run_event_shown(struct nt_run *r)
+{
+	r->events++;
+	if (r->common.count && !r->aggregates && r->events >= r->common.count)
+		r->stop = true;
+}
 
 bool nt_run_given(const struct nt_run *r, const char *option)
 {
@@ -166,6 +174,8 @@ static void make_sets(struct nt_run *r)
 
 static int check_common(struct nt_run *r, struct nt_err *err)
 {
+	int rc;
+
 	if (r->common.json) {
 		if (nt_opts_given(r->cmdline, "format") && r->common.format != NT_JSON)
 			return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
@@ -175,10 +185,12 @@ static int check_common(struct nt_run *r, struct nt_err *err)
 	if (r->common.quiet && r->common.verbose)
 		return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
 			"contradicting options: --quiet and --verbose: give one of them");
-	if (r->common.format == NT_CSV && r->tool->engine->aggregates)
+	r->aggregates = r->tool->engine->aggregates;
+	rc = r->tool->check ? r->tool->check(r, err) : 0;
+	if (!rc && r->common.format == NT_CSV && r->aggregates)
 		return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
 			"no csv output: %s prints several tables: use --json", r->tool->name);
-	return r->tool->check ? r->tool->check(r, err) : 0;
+	return rc;
 }
 
 static int parse(struct nt_run *r, int argc, char **argv, struct nt_err *err)
@@ -252,8 +264,10 @@ static int attach(struct nt_run *r, struct nt_err *err)
 
 static int watch(struct nt_run *r)
 {
+	sigset_t set;
 	int rc;
 
+	nt_block_signals(&set);
 	r->start_ns = r->last_interval_ns = nt_now_ns();
 	nt_bpf_gate(r, true);
 	nt_report_start(r);
@@ -264,6 +278,8 @@ static int watch(struct nt_run *r)
 	nt_bpf_gate(r, false);
 	nt_transport_drain(r);
 	r->end_ns = nt_now_ns();
+	if (r->tool->engine->finish)
+		r->tool->engine->finish(r);
 	if (r->common.interval_ns && r->tool->engine->interval &&
 	    r->end_ns - r->last_interval_ns > 1000000)
 		nt_report_interval(r, true);

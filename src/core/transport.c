@@ -20,13 +20,11 @@ static void deliver(struct nt_run *r, const void *data, size_t size)
 
 	if (!e->event || size < e->min_event)
 		return;
-	if (r->common.count && !e->aggregates && r->events >= r->common.count) {
+	if (r->common.count && !r->aggregates && r->events >= r->common.count) {
 		r->after_count++;	/* the user wanted no more; not lost */
 		return;
 	}
 	e->event(r, data, size);
-	if (r->common.count && !e->aggregates && r->events >= r->common.count)
-		r->stop = true;
 }
 
 static int on_ring(void *ctx, void *data, size_t size)

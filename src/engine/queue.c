@@ -401,8 +401,8 @@ static void interval(struct nt_run *r, bool final)
 	uint32_t zero = 0, next = p->interval_id + 1;
 
 	(void)final;
-	nt_queue_read(r, &p->now);
 	bpf_map_update_elem(nt_run_map_fd(r, "nt_ring_interval"), &zero, &next, BPF_ANY);
+	nt_queue_read(r, &p->now);
 	nt_queue_report(r, &p->now, nt_run_common(r)->cumulative ? NULL : &p->last, p->interval_id);
 	p->interval_id = next;
 	p->last = p->now;

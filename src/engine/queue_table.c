@@ -183,6 +183,28 @@ static uint32_t quantile(const uint32_t *occ, uint64_t samples, double q)
 	return i;
 }
 
+static void merge(struct nt_ring_extremes *x, const struct nt_ring_extremes *y)
+{
+	if (y->queued_min_inv > x->queued_min_inv)
+		x->queued_min_inv = y->queued_min_inv;
+	if (y->queued_max > x->queued_max)
+		x->queued_max = y->queued_max;
+	if (y->burst_max > x->burst_max)
+		x->burst_max = y->burst_max;
+}
+
+/* Packets that came after the id was counted up and before the counters were read are in this
+ * interval's counters, so its extremes are theirs too. */
+static struct nt_ring_extremes interval_extremes(const struct nt_ring_stats *s, uint32_t id)
+{
+	struct nt_ring_extremes x = { .id = id };
+
+	for (int i = 0; i < 2; i++)
+		if (s->interval[i].id == id || s->interval[i].id == id + 1)
+			merge(&x, &s->interval[i]);
+	return x;
+}
+
 static void fill_ring(struct row *row, const struct nt_ring_extremes *x)
 {
 	if (!row->samples || !row->ring_size)
@@ -338,17 +360,15 @@ static void json_sums(struct nt_out *o, const struct row *rows, size_t n)
 void nt_queue_report(struct nt_run *r, const struct nt_queue_snapshot *now,
 		     const struct nt_queue_snapshot *since, uint32_t interval_id)
 {
-	static const struct nt_ring_extremes none;
 	struct row *rows = calloc(now->n ? now->n : 1, sizeof(*rows));
 	struct nt_out *o = nt_run_out(r);
 	size_t n = 0;
 
 	for (size_t i = 0; rows && i < now->n; i++) {
 		const struct nt_ring_stats *s = &now->queue[i].stats;
-		const struct nt_ring_extremes *x = !since ? &s->all
-			: s->interval_id == interval_id ? &s->interval : &none;
+		struct nt_ring_extremes x = since ? interval_extremes(s, interval_id) : s->all;
 
-		fill_row(&rows[n], &now->queue[i], stats_of(since, &now->queue[i].key), x);
+		fill_row(&rows[n], &now->queue[i], stats_of(since, &now->queue[i].key), &x);
 		each_reason(r, &rows[n], now, since, reason_text, &rows[n]);
 		n += rows[n].packets != 0;
 	}

@@ -132,14 +132,16 @@ NT_INLINE void leave(void *ctx, __u32 rc)
 	k.reason = 0;
 	stats = nt_ring_stats_of(&k);
 	if (stats) {
-		nt_ring_roll(stats);
+		struct nt_ring_extremes *interval = nt_ring_interval_of(stats);
+
 		__sync_fetch_and_add(&stats->packets, 1);
 		__sync_fetch_and_add(&stats->bytes, s->len);
 		stats->num_queues = e->num_queues;
 		if (e->ring.full)
 			__sync_fetch_and_add(&stats->full_seen, 1);
-		nt_ring_occupancy(stats, &e->ring);
-		nt_ring_verdict(stats, rc != 0, e->ring.full || !e->ring.known, e->ts_ns);
+		nt_ring_occupancy(stats, interval, &e->ring);
+		nt_ring_verdict(stats, interval, rc != 0, e->ring.full || !e->ring.known,
+				e->ts_ns);
 	}
 	if (rc) {
 		nt_ring_drop(k, s->reason);

@@ -10,8 +10,31 @@
 
 NT_LICENSE;
 
+#define STAGES		6
 #define LEG2		3
 #define REPASS_NS	1000000000ULL	/* a device hook again within this: stacked devices */
+#define EEXIST		17
+#define ARPHRD_LOOPBACK	772	/* has an Ethernet header */
+
+/*
+ * Where a program works. Each has a place of its own: the hooks of the output
+ * path run in a task with interrupts on, and a softirq that brings packets to
+ * the other hooks must not find itself in the same memory. (The kernel keeps
+ * one program from running twice on a CPU.)
+ */
+enum place { IP_OUT, IP6_OUT, PHY_QUEUE, PHY_XMIT, PHY_RX, IP_RCV, IP6_RCV, ICMP_RCV, ICMP6_RCV,
+	     PLACES };
+struct work {
+	struct nt_cur cur;
+	struct nt_lat lat;
+	struct nt_echo_event event;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PLACES);
+	__type(key, __u32);
+	__type(value, struct work);
+} nt_work SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -41,10 +64,17 @@ NT_INLINE void key_fill(struct nt_echo_key *k, const struct nt_cur *c, bool requ
 	k->direction = dir;
 }
 
-/* Addresses are the session's: src the initiator, dst the target. */
+NT_INLINE void reject(const __u32 hook, const enum nt_lat_reject why)
+{
+	if (nt_const(NT_CONST_TOOL1) & NT_LAT_DEBUG)
+		nt_stat_add(NT_STAT_REJECT0 + hook * NT_LAT_REJECTS + why, 1);
+}
+
+/* The filter's addresses are the session's, not the packet's. */
 NT_INLINE bool key_wanted(const struct nt_echo_key *k)
 {
 	const __u64 mask = nt_const(NT_CONST_FILTER);
+	const bool reversed = nt_const(NT_CONST_TOOL1) & NT_LAT_REVERSED;
 	struct nt_tuple *t;
 	__u32 zero = 0;
 
@@ -53,9 +83,11 @@ NT_INLINE bool key_wanted(const struct nt_echo_key *k)
 	t = bpf_map_lookup_elem(&nt_tuple, &zero);
 	if (!t)
 		return false;
-	if ((mask & NT_FILTER_SRC) && !nt_addr_match(k->initiator, t->src, t->src_mask))
+	if ((mask & NT_FILTER_SRC) &&
+	    !nt_addr_match(reversed ? k->target : k->initiator, t->src, t->src_mask))
 		return false;
-	return !(mask & NT_FILTER_DST) || nt_addr_match(k->target, t->dst, t->dst_mask);
+	return !(mask & NT_FILTER_DST) ||
+	       nt_addr_match(reversed ? k->initiator : k->target, t->dst, t->dst_mask);
 }
 
 NT_INLINE bool device_wanted(const struct nt_cur *c)
@@ -69,70 +101,79 @@ NT_INLINE bool device_wanted(const struct nt_cur *c)
 	return t && nt_dev_match(t, c);
 }
 
-NT_INLINE void emit(void *ctx, const struct nt_echo_key *k, const struct nt_lat *l, __u64 now,
-		    __u32 ended, __u32 stage)
+NT_INLINE void event_fill(struct work *w, const struct nt_echo_key *k, __u64 now, __u32 ended,
+			  __u32 stage)
 {
-	struct nt_echo_event *e = nt_scratch_get(1);
-
-	if (!e)
-		return;
-	e->ts_ns = now;
-	e->key = *k;
-	e->ended = ended;
-	e->last_stage = stage;
-	__builtin_memcpy(&e->lat, l, sizeof(*l));
-	nt_emit(ctx, e, sizeof(*e));
+	w->event.ts_ns = now;
+	w->event.key = *k;
+	w->event.ended = ended;
+	w->event.last_stage = stage;
 }
 
-NT_INLINE void start(void *ctx, struct nt_cur *c, const struct nt_echo_key *k, __u64 now,
+/* The same key again: the older session will not end any more. Whoever deletes its entry counts
+ * it, so that the sweep of user space and we never both do. */
+NT_INLINE void supersede(void *ctx, struct work *w, const struct nt_echo_key *k,
+			 const struct nt_lat *old, __u64 now)
+{
+	__builtin_memcpy(&w->event.lat, old, sizeof(*old));
+	if (bpf_map_delete_elem(&nt_lat, k))
+		return;
+	nt_stat_add(NT_STAT_EVICTED, 1);
+	nt_stat_add(NT_STAT_SUPERSEDED, 1);
+	if (!(nt_const(NT_CONST_TOOL1) & NT_LAT_EVENTS))
+		return;
+	event_fill(w, k, now, NT_LAT_SUPERSEDED, 0);
+	nt_emit_uncounted(ctx, &w->event, sizeof(w->event));	/* it is in "evicted" */
+}
+
+NT_INLINE void start(void *ctx, struct work *w, const struct nt_echo_key *k, __u64 now,
 		     const __u32 hook, __u32 stage)
 {
-	struct nt_lat *l, *old;
-	__u64 id;
+	struct nt_lat *l = &w->lat, *old = bpf_map_lookup_elem(&nt_lat, k);
+	const struct nt_cur *c = &w->cur;
+	long err;
 
-	old = bpf_map_lookup_elem(&nt_lat, k);
 	if (old && hook != 0 && now - old->ts[stage & (NT_STAGES - 1)] < REPASS_NS)
 		return;
 	if (nt_const(NT_CONST_PCAP) && !nt_pcap_match(c))
 		return;
-	nt_stat_add(NT_STAT_STARTED, 1);
-	l = nt_scratch_get(0);
-	if (!l)
-		return;
-	if (old) {
-		nt_stat_add(NT_STAT_EVICTED, 1);
-		nt_stat_add(NT_STAT_SUPERSEDED, 1);
-		emit(ctx, k, old, now, NT_LAT_SUPERSEDED, stage);
-	}
+	if (old)
+		supersede(ctx, w, k, old, now);
 	__builtin_memset(l, 0, sizeof(*l));
-	nt_lat_stamp(ctx, l, stage, now, c->flow.ifindex);
-	l->netns = c->flow.netns;
-	l->len = c->len;
+	nt_lat_stamp(ctx, l, stage, now, c->flow.ifindex, c->flow.netns);
+	l->len = c->len - (c->l2 != NT_NO_OFF ? c->l3 - c->l2 : 0);
 	l->ttl = c->ttl;
-	if (hook < LEG2 && k->direction == NT_DIR_TX) {
-		id = bpf_get_current_pid_tgid();
+	if (hook < LEG2) {
+		__u64 id = bpf_get_current_pid_tgid();
+
 		l->pid = id >> 32;
 		l->tid = id;
 		bpf_get_current_comm(l->comm, sizeof(l->comm));
 	}
-	if (bpf_map_update_elem(&nt_lat, k, l, BPF_ANY))
-		nt_lat_refuse(nt_lat_hash(k, sizeof(*k)));
+	err = bpf_map_update_elem(&nt_lat, k, l, BPF_NOEXIST);
+	if (err == -EEXIST)	/* another CPU has just started it */
+		return;
+	nt_stat_add(NT_STAT_EVENTS, 1);
+	nt_stat_add(NT_STAT_STARTED, 1);
+	if (err) {
+		nt_stat_add(NT_STAT_MAP_FULL, 1);
+		nt_lat_bury(nt_lat_hash(k, sizeof(*k)), NT_LAT_REFUSED, 0);
+	}
 }
 
-NT_INLINE void finish(void *ctx, const struct nt_echo_key *k, struct nt_lat *l, __u64 now,
-		      __u32 stage)
+NT_INLINE void finish(void *ctx, struct work *w, const struct nt_echo_key *k,
+		      const struct nt_lat *l, __u64 now, __u32 stage)
 {
-	struct nt_lat *done = nt_scratch_get(0);
+	struct nt_lat *done = &w->event.lat;
 	__u64 total;
 
-	if (!done)
-		return;
 	/* The entry goes first: whoever deletes it has finished the passage, so a duplicate
 	 * reply on another CPU counts nothing. */
 	__builtin_memcpy(done, l, sizeof(*done));
 	if (bpf_map_delete_elem(&nt_lat, k))
 		return;
-	total = nt_lat_record(done, LEG2);
+	nt_lat_bury(nt_lat_hash(k, sizeof(*k)), NT_LAT_DONE, w->cur.flow.ifindex);
+	total = nt_lat_record(done, LEG2, k->direction * NT_LAT_HISTS);
 	nt_stat_add(NT_STAT_COMPLETED, 1);
 	if (!(nt_const(NT_CONST_TOOL1) & NT_LAT_EVENTS))
 		return;
@@ -140,125 +181,188 @@ NT_INLINE void finish(void *ctx, const struct nt_echo_key *k, struct nt_lat *l, 
 		nt_stat_add(NT_STAT_BELOW, 1);
 		return;
 	}
-	emit(ctx, k, done, now, NT_LAT_COMPLETE, stage);
+	event_fill(w, k, now, NT_LAT_COMPLETE, stage);
+	nt_emit(ctx, &w->event, sizeof(w->event));
 }
 
-NT_INLINE void pass(void *ctx, struct nt_cur *c, const struct nt_echo_key *k, __u64 now,
-		    __u32 stage, bool first_of_leg2, bool last)
+/*
+ * A packet of the reply whose session is not there. local: this host handed it
+ * up or made it, so its request must have been seen; at the device hooks it may
+ * be anybody's. What the request was not let in for cannot be told from it.
+ */
+NT_INLINE void without_session(const struct nt_cur *c, const struct nt_echo_key *k, bool local,
+			       bool last)
+{
+	bool same_device = false;
+	enum nt_lat_fate fate;
+
+	if (!local && !last)
+		return;
+	fate = nt_lat_fate_of(nt_lat_hash(k, sizeof(*k)), c->flow.ifindex, &same_device);
+	if (fate == NT_LAT_DONE && last && same_device)
+		nt_stat_add(NT_STAT_DUPLICATE, 1);
+	if (fate != NT_LAT_UNKNOWN || !local || nt_const(NT_CONST_PCAP))
+		return;
+	if ((nt_const(NT_CONST_FILTER) & NT_FILTER_DEV) && k->direction == NT_DIR_RX)
+		return;
+	nt_stat_add(NT_STAT_UNMATCHED, 1);
+}
+
+NT_INLINE void pass(void *ctx, struct work *w, const struct nt_echo_key *k, __u64 now,
+		    const __u32 hook, __u32 stage, bool local, bool last)
 {
 	struct nt_lat *l = bpf_map_lookup_elem(&nt_lat, k);
+	const struct nt_cur *c = &w->cur;
 
 	if (!l) {
-		if (!first_of_leg2)
-			return;
-		if (nt_lat_was_refused(nt_lat_hash(k, sizeof(*k))))
-			return;
-		nt_stat_add(NT_STAT_UNMATCHED, 1);
+		reject(hook, NT_LAT_REJECT_STATE);
+		without_session(c, k, local, last);
 		return;
 	}
 	if (stage >= LEG2)
 		l->ttl = c->ttl;
-	nt_lat_stamp(ctx, l, stage, now, c->flow.ifindex);
+	nt_lat_stamp(ctx, l, stage, now, c->flow.ifindex, c->flow.netns);
 	if (last)
-		finish(ctx, k, l, now, stage);
+		finish(ctx, w, k, l, now, stage);
 }
 
 #define LOWEST(m) ((m) & 1 ? 0 : (m) & 2 ? 1 : (m) & 4 ? 2 : (m) & 8 ? 3 : (m) & 16 ? 4 : 5)
 #define HIGHEST(m) ((m) & 32 ? 5 : (m) & 16 ? 4 : (m) & 8 ? 3 : (m) & 4 ? 2 : (m) & 2 ? 1 : 0)
 
-/* An echo packet in c at a hook: which session, which stage, what to do. */
-NT_INLINE int at_hook(void *ctx, struct nt_cur *c, const __u32 hook)
+/* An echo packet at a hook: which session, which stage, what to do. */
+NT_INLINE int at_hook(void *ctx, struct work *w, const __u32 hook)
 {
 	const __u64 sw = nt_const(NT_CONST_TOOL1), hooked = nt_const(NT_CONST_TOOL0);
-	bool request = is_request(c);
+	bool request = is_request(&w->cur), last, local;
 	__u32 dir = request == (hook < LEG2) ? NT_DIR_TX : NT_DIR_RX;
-	__u32 mask = dir == NT_DIR_TX ? hooked & 0xff : hooked >> 8 & 0xff;
-	__u32 stage = dir == NT_DIR_TX ? hook : (hook + LEG2) % 6;
+	__u32 mask = hooked >> (w->cur.flow.ip_version == 6 ? 16 : 0) >> (dir == NT_DIR_TX ? 0 : 8);
+	__u32 stage = dir == NT_DIR_TX ? hook : (hook + LEG2) % STAGES;
 	__u64 now = bpf_ktime_get_ns();
 	struct nt_echo_key k;
 
 	if (!(sw & (dir == NT_DIR_TX ? NT_LAT_TX : NT_LAT_RX)))
 		return 0;
-	key_fill(&k, c, request, dir);
-	if (!key_wanted(&k))
+	key_fill(&k, &w->cur, request, dir);
+	if (!key_wanted(&k)) {
+		reject(hook, NT_LAT_REJECT_ADDRESS);
 		return 0;
-	nt_stat_add(NT_STAT_STAGE0 + stage, 1);
-	if (stage == LOWEST(mask))
-		start(ctx, c, &k, now, hook, stage);
-	else
-		pass(ctx, c, &k, now, stage, stage == 3 + LOWEST(mask >> 3), stage == HIGHEST(mask));
+	}
+	if (sw & NT_LAT_DEBUG)
+		nt_stat_add(NT_STAT_STAGE0 + hook, 1);
+	if (stage == LOWEST(mask)) {
+		start(ctx, w, &k, now, hook, stage);
+		return 0;
+	}
+	last = stage == HIGHEST(mask);
+	/* where a reply is certainly this host's: icmp_rcv and ip_out, if they are hooked */
+	local = dir == NT_DIR_TX ? last : stage == LEG2 + LOWEST(mask >> LEG2);
+	pass(ctx, w, &k, now, hook, stage, local, last);
 	return 0;
 }
 
-/* eth_type 0: skb->protocol is set. dev NULL: the hook has no device that can be trusted. */
-NT_INLINE int hook(void *ctx, const bool direct, struct sk_buff *skb, struct net_device *dev,
-		   const __u32 n, const enum nt_at at, const __u16 eth_type)
+/* Is it an echo packet? Reads it into c. */
+NT_INLINE bool is_echo(struct nt_cur *c, const __u32 hook)
 {
-	struct nt_cur *c = nt_cur_get();
-
-	if (!c)
-		return 0;
-	nt_cur_init(direct, c, skb, at);
-	if (eth_type)
-		c->eth_type = eth_type;
-	if (c->eth_type != NT_ETH_P_IP && c->eth_type != NT_ETH_P_IPV6)
-		return 0;
+	if (c->eth_type != NT_ETH_P_IP && c->eth_type != NT_ETH_P_IPV6) {
+		reject(hook, NT_LAT_REJECT_PROTOCOL);
+		return false;
+	}
 	nt_cur_l3(c);
-	if (c->flow.proto != 1 && c->flow.proto != 58)
-		return 0;
+	if (!(c->bits & NT_PKT_L3)) {
+		reject(hook, NT_LAT_REJECT_PARSE);
+		return false;
+	}
+	if (c->flow.proto != 1 && c->flow.proto != 58) {
+		reject(hook, NT_LAT_REJECT_PROTOCOL);
+		return false;
+	}
 	nt_cur_l4(c);
-	if (!(c->bits & NT_PKT_ECHO))
+	if (c->bits & NT_PKT_ECHO)
+		return true;
+	/* a later fragment has no ICMP header */
+	reject(hook, c->bits & NT_PKT_ICMP ? NT_LAT_REJECT_TYPE : NT_LAT_REJECT_PARSE);
+	return false;
+}
+
+/* Tunnels and tun devices transmit packets that begin with their IP header. */
+NT_INLINE void without_l2(const bool direct, struct nt_cur *c, struct net_device *dev)
+{
+	__u16 type = NT_GET(direct, dev, type);
+
+	if (type == NT_ARPHRD_ETHER || type == ARPHRD_LOOPBACK)
+		return;
+	c->l2 = NT_NO_OFF;
+	c->l3 = c->data;
+	c->bits &= ~NT_PKT_L2;
+}
+
+/* eth_type 0: skb->protocol is set. dev NULL: the hook has no device that can be trusted. */
+NT_INLINE int hook(void *ctx, const bool direct, __u32 place, struct sk_buff *skb,
+		   struct net_device *dev, const __u32 n, const enum nt_at at, const __u16 eth_type)
+{
+	struct work *w = bpf_map_lookup_elem(&nt_work, &place);
+
+	if (!w)
+		return 0;
+	nt_cur_init(direct, &w->cur, skb, at);
+	if (eth_type)
+		w->cur.eth_type = eth_type;
+	if (dev && at == NT_AT_DATA_L2)
+		without_l2(direct, &w->cur, dev);
+	if (!is_echo(&w->cur, n))
 		return 0;
 	if (dev) {
-		nt_cur_dev(direct, c, dev);
-		if (!device_wanted(c))
+		nt_cur_dev(direct, &w->cur, dev);
+		if (!device_wanted(&w->cur)) {
+			reject(n, NT_LAT_REJECT_DEVICE);
 			return 0;
+		}
 	}
-	return at_hook(ctx, c, n);
+	return at_hook(ctx, w, n);
 }
 
 /* At __ip_local_out skb->protocol is not set yet (the function does that). */
 NT_FUNC(ip_out, void *net, void *sk, struct sk_buff *skb)
 {
-	return hook(ctx, direct, skb, NULL, 0, NT_AT_L3, NT_ETH_P_IP);
+	return hook(ctx, direct, IP_OUT, skb, NULL, 0, NT_AT_L3, NT_ETH_P_IP);
 }
 
 NT_FUNC(ip6_out, void *net, void *sk, struct sk_buff *skb)
 {
-	return hook(ctx, direct, skb, NULL, 0, NT_AT_L3, NT_ETH_P_IPV6);
+	return hook(ctx, direct, IP6_OUT, skb, NULL, 0, NT_AT_L3, NT_ETH_P_IPV6);
 }
 
 NT_TP(phy_queue, struct sk_buff *skb)
 {
-	return hook(ctx, direct, skb, NT_GET(direct, skb, dev), 1, NT_AT_DATA_L2, 0);
+	return hook(ctx, direct, PHY_QUEUE, skb, NT_GET(direct, skb, dev), 1, NT_AT_DATA_L2, 0);
 }
 
 NT_TP(phy_xmit, struct sk_buff *skb, struct net_device *dev)
 {
-	return hook(ctx, direct, skb, dev, 2, NT_AT_DATA_L2, 0);
+	return hook(ctx, direct, PHY_XMIT, skb, dev, 2, NT_AT_DATA_L2, 0);
 }
 
 NT_TP(phy_rx, struct sk_buff *skb)
 {
-	return hook(ctx, direct, skb, NT_GET(direct, skb, dev), 3, NT_AT_DATA_L3, 0);
+	return hook(ctx, direct, PHY_RX, skb, NT_GET(direct, skb, dev), 3, NT_AT_DATA_L3, 0);
 }
 
 NT_FUNC(ip_rcv, struct sk_buff *skb)
 {
-	return hook(ctx, direct, skb, NULL, 4, NT_AT_L3, NT_ETH_P_IP);
+	return hook(ctx, direct, IP_RCV, skb, NULL, 4, NT_AT_L3, NT_ETH_P_IP);
 }
 
 NT_FUNC(ip6_rcv, struct sk_buff *skb)
 {
-	return hook(ctx, direct, skb, NULL, 4, NT_AT_L3, NT_ETH_P_IPV6);
+	return hook(ctx, direct, IP6_RCV, skb, NULL, 4, NT_AT_L3, NT_ETH_P_IPV6);
 }
 
 NT_FUNC(icmp_rcv, struct sk_buff *skb)
 {
-	return hook(ctx, direct, skb, NULL, 5, NT_AT_L3, NT_ETH_P_IP);
+	return hook(ctx, direct, ICMP_RCV, skb, NULL, 5, NT_AT_L3, NT_ETH_P_IP);
 }
 
 NT_FUNC(icmp6_rcv, struct sk_buff *skb)
 {
-	return hook(ctx, direct, skb, NULL, 5, NT_AT_L3, NT_ETH_P_IPV6);
+	return hook(ctx, direct, ICMP6_RCV, skb, NULL, 5, NT_AT_L3, NT_ETH_P_IPV6);
 }

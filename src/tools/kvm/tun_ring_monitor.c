@@ -55,6 +55,7 @@ static const struct nt_hook hooks[] = {
 extern const struct nt_tool nt_tool_tun_ring_monitor;
 const struct nt_tool nt_tool_tun_ring_monitor = {
 	.name = "tun_ring_monitor",
+	.aliases = "tun_ring_monitor.py",
 	.group = NT_GROUP_KVM,
 	.summary = "the ring between host and virtual machine (tap): how full, what is dropped and why",
 	.help =

@@ -110,6 +110,8 @@ check_jq "another prefix matches nothing" other '.[-1] | .packets == 0 and .queu
 if has_ring; then
     # from 90 % of 128 on: 116 to 127 packets in the ring, then the drops
     check_jq "threshold" six 'map(select(.type == "event" and .verdict == "ok").ring_queued) == [range(116; 128)]'
+    check_jq "extremes of intervals" six '[.[] | select(.type == "interval").queues[]] | all(
+        .queued_min <= .queued_avg and .queued_avg <= .queued_max)'
     check_jq "most in an interval" six 'map(select(.type == "interval").queues[].queued_max) | max == 128'
 fi
 gone tap1
