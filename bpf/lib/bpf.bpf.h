@@ -66,7 +66,8 @@ NT_INLINE __u64 nt_const(const __u32 id)
  *
  * With it lies the depth of our programs on this CPU: an interrupt may run one
  * while another is at work, and each needs scratch memory of its own. A deeper
- * one than NT_DEPTH does nothing and is counted as missed.
+ * one than NT_DEPTH does nothing and is counted as missed. The additions are
+ * atomic because trampolines only forbid migration (5.12+), not preemption.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -100,9 +101,9 @@ NT_INLINE __u32 nt_depth(void)
 		gate->too_deep++;							\
 		return 0;								\
 	}										\
-	gate->depth++;									\
+	__sync_fetch_and_add(&gate->depth, 1);					\
 	call;										\
-	gate->depth--;									\
+	__sync_fetch_and_add(&gate->depth, -1);					\
 	return 0;									\
 }
 

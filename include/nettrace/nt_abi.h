@@ -305,7 +305,8 @@ enum nt_lat_switch {
 	NT_LAT_STACKS = 1 << 2,
 	NT_LAT_EVENTS = 1 << 3,		/* one event a passage; else histograms only */
 	NT_LAT_DEBUG = 1 << 4,		/* count what is rejected, and why */
-	NT_LAT_REVERSED = 1 << 5,	/* the filter's src is the target, dst the initiator */
+	NT_LAT_REVERSED_TX = 1 << 5,	/* the filter's src is the target, dst the initiator */
+	NT_LAT_REVERSED_RX = 1 << 6,
 };
 
 struct nt_echo_key {

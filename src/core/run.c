@@ -339,6 +339,18 @@ static int run(struct nt_run *r, int argc, char **argv, struct nt_err *err)
 	return rc;
 }
 
+/* A wrong command line is told in JSON too, if it asked for JSON: it cannot be parsed, so look. */
+static bool wants_json(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		if (!strcmp(argv[i], "--json") || !strcmp(argv[i], "--format=json"))
+			return true;
+		if (i && !strcmp(argv[i - 1], "--format") && !strcmp(argv[i], "json"))
+			return true;
+	}
+	return false;
+}
+
 int nt_tool_main(const struct nt_tool_entry *entry, const char *called_as, int argc, char **argv)
 {
 	struct nt_run r = { .entry = entry, .tool = entry->tool, .called_as = called_as };
@@ -358,6 +370,8 @@ int nt_tool_main(const struct nt_tool_entry *entry, const char *called_as, int a
 		rc = output_failure(&r, &err);
 	if (rc) {
 		nt_err_set(&err, NT_EXIT_RUNTIME, -rc, "failed: %s", strerror(-rc));
+		if (!r.out && wants_json(argc, argv))
+			nt_out_open(&r.out, NULL, NT_JSON, false);
 		nt_report_error(&r, &err);
 	}
 	release(&r);

@@ -74,15 +74,17 @@ NT_INLINE void reject(const __u32 hook, const enum nt_lat_reject why)
 NT_INLINE bool key_wanted(const struct nt_echo_key *k)
 {
 	const __u64 mask = nt_const(NT_CONST_FILTER);
-	const bool reversed = nt_const(NT_CONST_TOOL1) & NT_LAT_REVERSED;
+	const __u64 sw = nt_const(NT_CONST_TOOL1);
 	struct nt_tuple *t;
 	__u32 zero = 0;
+	bool reversed;
 
 	if (!(mask & (NT_FILTER_SRC | NT_FILTER_DST)))
 		return true;
 	t = bpf_map_lookup_elem(&nt_tuple, &zero);
 	if (!t)
 		return false;
+	reversed = sw & (k->direction == NT_DIR_TX ? NT_LAT_REVERSED_TX : NT_LAT_REVERSED_RX);
 	if ((mask & NT_FILTER_SRC) &&
 	    !nt_addr_match(reversed ? k->target : k->initiator, t->src, t->src_mask))
 		return false;

@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "probe.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "nettrace/cbpf.h"
+#include "nettrace/nt_abi.h"
+#include "nettrace/patch.h"
+#include "nettrace/pcap_filter.h"
+#include "filter_probe.skel.h"
+
+#define N_PROGS		(FP_VIEWS * FP_KINDS)
+#define N_FORMS		2
+
+struct probe {
+	struct bpf_object *obj;
+	struct bpf_link *link[N_PROGS];
+	struct nt_consts consts;
+	struct nt_append form[N_FORMS];
+	void *scratch[2 * N_PROGS];
+	size_t n_scratch;
+	struct fp_slot slot[FP_SLOTS];
+};
+
+/* libbpf's callback has no room for a pointer of ours that changes. */
+static struct probe *loading;
+static int sock = -1;
+static unsigned int tx_dev, rx_dev, vlan_dev;
+
+/* ---- devices ---- */
+
+static const char *const setup_commands[] = {
+	"ip link add fp0 mtu 9200 type veth peer name fp1 mtu 9200",
+	"ip link set lo up && ip link set fp0 up && ip link set fp1 up",
+};
+
+int probe_setup(bool *tagged_works)
+{
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);	/* maps count as locked memory before 5.11 */
+	if (unshare(CLONE_NEWNET))
+		return -errno;
+	for (size_t i = 0; i < sizeof(setup_commands) / sizeof(setup_commands[0]); i++)
+		if (system(setup_commands[i]))
+			return -ENODEV;
+	*tagged_works = !system("{ modprobe -q 8021q; ip link add link fp0 name fp0.100 mtu 9100 "
+				"type vlan id 100 && ip link set fp0.100 up; } 2>/dev/null");
+	tx_dev = if_nametoindex("fp0");
+	rx_dev = if_nametoindex("fp1");
+	vlan_dev = *tagged_works ? if_nametoindex("fp0.100") : 0;
+	sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	return sock < 0 ? -errno : 0;
+}
+
+int probe_send(unsigned int number, const void *frame, size_t len, bool tagged)
+{
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET, .sll_halen = ETH_ALEN,
+		.sll_ifindex = (int)(tagged ? vlan_dev : tx_dev),
+	};
+	unsigned int mark = FP_MARK << 16 | number;
+
+	if (setsockopt(sock, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
+		return -errno;
+	return sendto(sock, frame, len, 0, (void *)&to, sizeof(to)) < 0 ? -errno : 0;
+}
+
+/* ---- loading: as src/core/bpf.c does it ---- */
+
+/* An entry for each appended subprogram; what it says beside its place does not matter. */
+static const void *grow_info(struct probe *p, const void *info, __u32 *n, __u32 rec,
+			     const size_t *at)
+{
+	char *grown = malloc((size_t)rec * (*n + N_FORMS));
+	__u32 last = *n - 1;
+
+	if (!grown)
+		return info;
+	p->scratch[p->n_scratch++] = grown;
+	memcpy(grown, info, (size_t)rec * *n);
+	for (size_t i = 0; i < N_FORMS; i++) {
+		if (!at[i])
+			continue;
+		memcpy(grown + (size_t)rec * *n, grown + (size_t)rec * last, rec);
+		*(__u32 *)(grown + (size_t)rec * *n) = (__u32)at[i];
+		(*n)++;
+	}
+	return grown;
+}
+
+static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
+{
+	size_t n = bpf_program__insn_cnt(prog), at[N_FORMS];
+	struct bpf_insn *insns = malloc(n * sizeof(*insns)), *out = NULL;
+	struct probe *p = loading;
+	unsigned int missing = 0;
+	int len;
+
+	(void)cookie;
+	if (!insns)
+		return -ENOMEM;
+	memcpy(insns, bpf_program__insns(prog), n * sizeof(*insns));
+	len = nt_patch_consts(insns, n, &p->consts, &missing);
+	if (len >= 0)
+		len = nt_patch_append(insns, n, p->form, N_FORMS, &out, at);
+	free(insns);
+	if (len < 0) {
+		printf("# patching: error %d, constant %u\n", len, missing);
+		return len;
+	}
+	if (opts->func_info_cnt)
+		opts->func_info = grow_info(p, opts->func_info, &opts->func_info_cnt,
+					    opts->func_info_rec_size, at);
+	if (opts->line_info_cnt)
+		opts->line_info = grow_info(p, opts->line_info, &opts->line_info_cnt,
+					    opts->line_info_rec_size, at);
+	len = bpf_program__set_insns(prog, out, (size_t)len);
+	free(out);
+	return len;
+}
+
+static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char text[512];
+	size_t n;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(text, sizeof(text), fmt, args);
+	n = strlen(text);
+	printf("# libbpf: %s%s", text, n && text[n - 1] == '\n' ? "" : "\n");
+	return 0;
+}
+
+static void register_handlers(void)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = prepare_load);
+	static bool done;
+
+	if (done)
+		return;
+	done = true;
+	libbpf_set_print(print_libbpf);
+	libbpf_register_prog_handler("tp_btf", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, &opts);
+	libbpf_register_prog_handler("raw_tp", BPF_PROG_TYPE_RAW_TRACEPOINT, 0, &opts);
+}
+
+static void set_const(struct probe *p, enum nt_const_id id, uint64_t value)
+{
+	p->consts.value[id] = value;
+	p->consts.set |= 1u << id;
+}
+
+/* Both forms of the expression as eBPF. */
+static int convert(struct probe *p, const struct nt_pcap_filter *filter)
+{
+	static const uint32_t calls[N_FORMS] = { NT_CALL_PCAP_L2, NT_CALL_PCAP_L3 };
+	static const enum nt_link_form forms[N_FORMS] = { NT_LINK_ETHER, NT_LINK_RAW };
+
+	for (size_t i = 0; i < N_FORMS; i++) {
+		struct bpf_insn *insns;
+		int n;
+
+		p->form[i].call = calls[i];
+		if (!filter)
+			continue;
+		n = nt_pcap_to_ebpf(filter, forms[i], NT_READ_HELPER_KERNEL, NULL, 0);
+		insns = n < 0 ? NULL : malloc((size_t)n * sizeof(*insns));
+		if (!insns)
+			return n < 0 ? n : -ENOMEM;
+		p->form[i].insns = insns;
+		n = nt_pcap_to_ebpf(filter, forms[i], NT_READ_HELPER_KERNEL, insns, (size_t)n);
+		if (n < 0)
+			return n;
+		p->form[i].n = (size_t)n;
+	}
+	return 0;
+}
+
+static const struct { const char *stem, *tp; } views[FP_VIEWS] = {
+	[FP_TX] = { "tx", "net_dev_start_xmit" },
+	[FP_RX] = { "rx", "netif_receive_skb" },
+	[FP_L3] = { "l3", "net_dev_start_xmit" },
+	[FP_DROP] = { "drop", "kfree_skb" },
+};
+
+static struct bpf_program *program(struct probe *p, int i)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s__%s", views[i / FP_KINDS].stem,
+		 i % FP_KINDS ? "raw_tp" : "tp_btf");
+	return bpf_object__find_program_by_name(p->obj, name);
+}
+
+static int load(struct probe *p)
+{
+	size_t size;
+	const void *elf = filter_probe__elf_bytes(&size);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "filter_probe");
+	int err = 0;
+
+	p->obj = bpf_object__open_mem(elf, size, &opts);
+	if (!p->obj)
+		return -errno;
+	for (int i = 0; !err && i < N_PROGS; i += FP_KINDS)
+		err = bpf_program__set_attach_target(program(p, i), 0, views[i / FP_KINDS].tp);
+	if (err)
+		return err;
+	loading = p;
+	return bpf_object__load(p->obj);
+}
+
+static int attach(struct probe *p)
+{
+	for (int i = 0; i < N_PROGS; i++) {
+		struct bpf_program *prog = program(p, i);
+
+		p->link[i] = i % FP_KINDS ?
+			bpf_program__attach_raw_tracepoint(prog, views[i / FP_KINDS].tp) :
+			bpf_program__attach_trace(prog);
+		if (!p->link[i])
+			return -errno;
+	}
+	return 0;
+}
+
+static int map_fd(const struct probe *p, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(p->obj, name);
+}
+
+static int open_gate(struct probe *p)
+{
+	int n = libbpf_num_possible_cpus();
+	struct nt_gate *gate = n > 0 ? calloc((size_t)n, sizeof(*gate)) : NULL;
+	uint32_t zero = 0;
+	int err;
+
+	if (!gate)
+		return -ENOMEM;
+	for (int i = 0; i < n; i++)
+		gate[i].open = 1;
+	err = bpf_map_update_elem(map_fd(p, "nt_gate"), &zero, gate, BPF_ANY);
+	free(gate);
+	return err;
+}
+
+struct probe *probe_load(uint64_t mask, const struct nt_tuple *tuple,
+			 const struct nt_pcap_filter *filter)
+{
+	struct probe *p = calloc(1, sizeof(*p));
+	const char *what = "conversion";
+	uint32_t zero = 0;
+	int err;
+
+	if (!p)
+		return NULL;
+	register_handlers();
+	set_const(p, NT_CONST_FILTER, mask);
+	set_const(p, NT_CONST_PCAP, filter != NULL);
+	set_const(p, NT_CONST_TOOL0, tx_dev);
+	set_const(p, NT_CONST_TOOL1, rx_dev);
+	err = convert(p, filter);
+	if (!err) {
+		what = "load";
+		err = load(p);
+	}
+	if (!err && tuple)
+		err = bpf_map_update_elem(map_fd(p, "nt_tuple"), &zero, tuple, BPF_ANY);
+	if (!err)
+		err = open_gate(p);
+	if (!err) {
+		what = "attach";
+		err = attach(p);
+	}
+	if (!err)
+		return p;
+	printf("# %s: error %d (%s)\n", what, err, strerror(-err));
+	probe_free(p);
+	return NULL;
+}
+
+void probe_free(struct probe *p)
+{
+	if (!p)
+		return;
+	for (int i = 0; i < N_PROGS; i++)
+		bpf_link__destroy(p->link[i]);
+	bpf_object__close(p->obj);
+	for (size_t i = 0; i < N_FORMS; i++)
+		free((void *)p->form[i].insns);
+	while (p->n_scratch)
+		free(p->scratch[--p->n_scratch]);
+	free(p);
+}
+
+/* ---- verdicts ---- */
+
+static size_t received(const struct probe *p)
+{
+	size_t n = 0;
+
+	for (unsigned int i = 0; i < FP_FRAMES; i++)
+		n += p->slot[probe_slot(FP_RX, 0, i)].seen != 0 &&
+		     p->slot[probe_slot(FP_RX, 1, i)].seen != 0;
+	return n;
+}
+
+const struct fp_slot *probe_read(struct probe *p, size_t n)
+{
+	int fd = map_fd(p, "fp_slots");
+
+	for (int i = 0; i < 200; i++) {
+		for (uint32_t key = 0; key < FP_SLOTS; key++)
+			if (bpf_map_lookup_elem(fd, &key, &p->slot[key]))
+				return NULL;
+		if (received(p) >= n)
+			return p->slot;
+		usleep(10000);	/* the receive side runs in a softirq */
+	}
+	return p->slot;
+}

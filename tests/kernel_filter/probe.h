@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The filter in the running kernel: a veth pair, the probe on it, frames, verdicts. */
+#ifndef NETTRACE_TEST_PROBE_H
+#define NETTRACE_TEST_PROBE_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "filter_probe.h"
+
+#define PROBE_VLAN 100		/* id of the tag that frames sent with tagged set get */
+
+struct nt_pcap_filter;
+struct nt_tuple;
+struct probe;
+
+/* Makes a network namespace of its own for the process, and the devices in it. 0 or -errno. */
+int probe_setup(bool *tagged_works);
+
+/*
+ * Loads and attaches the probe with this tuple filter (MASK 0: none) and this expression
+ * (NULL: none). NULL on failure, which has been printed.
+ */
+struct probe *probe_load(uint64_t mask, const struct nt_tuple *tuple,
+			 const struct nt_pcap_filter *filter);
+void probe_free(struct probe *p);
+
+/* Sends one frame, TAGGED through the VLAN device. 0 or -errno. */
+int probe_send(unsigned int number, const void *frame, size_t len, bool tagged);
+
+/* Reads all slots, which lie in the order of their index; waits until N frames have been
+ * received. The result is valid until the next call; NULL on failure. */
+const struct fp_slot *probe_read(struct probe *p, size_t n);
+
+static inline size_t probe_slot(enum fp_view view, int kind, unsigned int number)
+{
+	return ((size_t)view * FP_KINDS + (size_t)kind) * FP_FRAMES + number;
+}
+
+#endif
