@@ -57,7 +57,7 @@ void *nt_run_priv(struct nt_run *r);
 uint64_t nt_run_started_ns(const struct nt_run *r);	/* CLOCK_MONOTONIC of the start line */
 /* One event was shown: counts towards --count and the end record's "events". */
 void nt_run_event_shown(struct nt_run *r);
-__attribute__((format(printf, 2, 3)))
+bool nt_run_enough(const struct nt_run *r);	/* --count events have been shown */
 void nt_run_note(struct nt_run *r, const char *fmt, ...);	/* stderr, unless --quiet */
 
 /* ---- kernel side ---- */

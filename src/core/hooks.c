@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core.h"
 
@@ -250,14 +251,26 @@ static void refuse(struct nt_plan_hook *h, struct nt_candidate *c, const char *w
 		 strerror(err_no));
 }
 
-/* A kernel that is locked down forbids the whole mechanism: one answer is enough. */
-static void refuse_trampolines(struct nt_run *r, int err_no)
+static bool is_probe(enum nt_prog_kind k)
+{
+	return k == NT_PROG_KPROBE || k == NT_PROG_KRETPROBE;
+}
+
+/* Kernels built without kprobes have neither of the two ways to make one. */
+static bool no_kprobes(void)
+{
+	return access("/sys/bus/event_source/devices/kprobe", F_OK) &&
+	       access("/sys/kernel/tracing/kprobe_events", F_OK) &&
+	       access("/sys/kernel/debug/tracing/kprobe_events", F_OK);
+}
+
+/* A kernel that forbids or lacks the whole mechanism: one answer is enough. */
+static void refuse_all(struct nt_run *r, bool (*of)(enum nt_prog_kind k), const char *what, int err_no)
 {
 	for (size_t i = 0; i < r->plan.n; i++)
 		for (size_t k = 0; k < r->plan.hook[i].n; k++)
-			if (is_trampoline(r->plan.hook[i].cand[k].kind))
-				refuse(&r->plan.hook[i], &r->plan.hook[i].cand[k],
-				       "not permitted by this kernel", err_no);
+			if (of(r->plan.hook[i].cand[k].kind))
+				refuse(&r->plan.hook[i], &r->plan.hook[i].cand[k], what, err_no);
 }
 
 void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, enum nt_refusal what, int err_no)
@@ -270,7 +283,11 @@ void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, enum nt_refusal wh
 	struct nt_candidate *c = &h->cand[h->chosen];
 
 	if (err_no == EPERM && is_trampoline(c->kind)) {
-		refuse_trampolines(r, err_no);
+		refuse_all(r, is_trampoline, "not permitted by this kernel", err_no);
+		return;
+	}
+	if (what == NT_REFUSED_ATTACH && is_probe(c->kind) && no_kprobes()) {
+		refuse_all(r, is_probe, "this kernel has no kprobes", err_no);
 		return;
 	}
 	refuse(h, c, texts[what], err_no);

@@ -32,8 +32,13 @@ void nt_run_set_aggregates(struct nt_run *r, bool aggregates) { r->aggregates = 
 void nt_run_event_shown(struct nt_run *r)
 {
 	r->events++;
-	if (r->common.count && !r->aggregates && r->events >= r->common.count)
+	if (nt_run_enough(r))
 		r->stop = true;
+}
+
+bool nt_run_enough(const struct nt_run *r)
+{
+	return r->common.count && !r->aggregates && r->events >= r->common.count;
 }
 
 bool nt_run_given(const struct nt_run *r, const char *option)

@@ -20,7 +20,7 @@ static void deliver(struct nt_run *r, const void *data, size_t size)
 
 	if (!e->event || size < e->min_event)
 		return;
-	if (r->common.count && !r->aggregates && r->events >= r->common.count) {
+	if (nt_run_enough(r)) {
 		r->after_count++;	/* the user wanted no more; not lost */
 		return;
 	}

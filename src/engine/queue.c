@@ -51,7 +51,7 @@ static const struct nt_field fields[] = {
 	{ .name = "time", .kind = NT_K_TS, .off = EV(ts_ns) },
 	TEXT(verdict, "verdict", 14),
 	{ .name = "ifname", .label = "device", .kind = NT_K_IFINDEX, .off = EV(pkt.flow.ifindex),
-	  .arg = EV(pkt.flow.netns) },
+	  .arg = EV(pkt.flow.netns), .width = 8 },
 	TEXT(queue, "queue", 5),
 	TEXT(used, "used/size", 9),
 	{ .name = "ifindex", .kind = NT_K_U32, .off = EV(pkt.flow.ifindex), .flags = NT_F_NO_TEXT },
@@ -63,22 +63,25 @@ static const struct nt_field fields[] = {
 	  .flags = NT_F_NO_TEXT },
 	{ .name = "reason", .kind = NT_K_CSTR, .off = offsetof(struct shown, reason),
 	  .flags = NT_F_NO_TEXT | NT_F_IF_NONZERO },
-	{ .name = "ring_size", .kind = NT_K_U32, .off = EV(ring.size), .flags = NT_F_NO_TEXT, RING },
-	{ .name = "ring_queued", .kind = NT_K_U32, .off = EV(ring.queued), .flags = NT_F_NO_TEXT, RING },
-	{ .name = "ring_stale", .kind = NT_K_U32, .off = EV(ring.stale), .flags = NT_F_NO_TEXT, RING },
+	{ .name = "ring_size", .kind = NT_K_U32, .off = EV(ring.size), RING, .flags = NT_F_NO_TEXT },
+	{ .name = "ring_queued", .kind = NT_K_U32, .off = EV(ring.queued), RING,
+	  .flags = NT_F_NO_TEXT },
+	{ .name = "ring_stale", .label = "stale", .kind = NT_K_U32, .off = EV(ring.stale), RING,
+	  .width = 5 },
 	{ .name = "ring_free", .kind = NT_K_U32, .off = offsetof(struct shown, ring_free),
 	  .flags = NT_F_NO_TEXT, RING },
 	{ .name = "occupancy_pct", .label = "%", .kind = NT_K_F64,
 	  .off = offsetof(struct shown, occupancy_pct), .decimals = 1, .width = 5, RING },
 	{ .name = "len_bytes", .label = "bytes", .kind = NT_K_U32, .off = EV(pkt.len), .width = 5 },
-	TEXT(flow, "flow", 38),
+	TEXT(flow, "flow", 36),
 	{ .name = "protocol", .kind = NT_K_PROTO, .off = EV(pkt.flow.proto), IF_L3 },
 	{ .name = "src_ip", .kind = NT_K_ADDR, .off = EV(pkt.flow.saddr), IF_L3 },
 	{ .name = "dst_ip", .kind = NT_K_ADDR, .off = EV(pkt.flow.daddr), IF_L3 },
 	{ .name = "src_port", .kind = NT_K_PORT, .off = EV(pkt.flow.sport), IF_PORTS },
 	{ .name = "dst_port", .kind = NT_K_PORT, .off = EV(pkt.flow.dport), IF_PORTS },
 	{ .name = "ip_version", .kind = NT_K_U8, .off = EV(pkt.flow.ip_version), IF_L3 },
-	{ .name = "eth_type", .kind = NT_K_ETHTYPE, .off = EV(pkt.flow.eth_type), .flags = NT_F_NO_TEXT },
+	{ .name = "eth_type", .kind = NT_K_ETHTYPE, .off = EV(pkt.flow.eth_type),
+	  .flags = NT_F_NO_TEXT },
 	{ .name = "vlan", .kind = NT_K_VLANS, .off = EV(pkt.vlan), .arg = 2,
 	  .flags = NT_F_NO_TEXT | NT_F_IF_NONZERO },
 	{ .name = "gso_segs", .kind = NT_K_U16, .off = EV(pkt.gso_segs),
@@ -306,10 +309,11 @@ static void put_text(struct shown *s)
 {
 	const struct nt_ring_event *e = &s->e;
 
-	if (e->verdict == NT_RING_DROP)
-		snprintf(s->verdict, sizeof(s->verdict), "DROP %s", s->reason);
+	if (e->verdict != NT_RING_DROP)
+		strcpy(s->verdict, e->verdict == NT_RING_FULL ? "full" : "ok");
 	else
-		snprintf(s->verdict, sizeof(s->verdict), "%s", e->verdict == NT_RING_FULL ? "full" : "ok");
+		snprintf(s->verdict, sizeof(s->verdict), "DROP%s%s", s->reason[0] == '-' ? "" : " ",
+			 s->reason[0] == '-' ? "" : s->reason);
 	if (e->num_queues)
 		snprintf(s->queue, sizeof(s->queue), "%u/%u", e->queue, e->num_queues);
 	else
@@ -377,7 +381,8 @@ static void report_wait(struct nt_run *r)
 	if (nt_out_format(o) != NT_TEXT)
 		return;
 	if (h.count)
-		nt_hist_text(o, "wait of packets, from transmit until vhost passes them to the guest", &h, "us", 1000.0);
+		nt_hist_text(o, "wait of packets, from transmit until vhost passes them to the guest",
+			     &h, "us", 1000.0);
 	else
 		nt_text(o, "no vhost reader seen: how long packets wait is not known\n");
 }

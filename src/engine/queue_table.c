@@ -269,8 +269,8 @@ static void reason_text(void *arg, const char *reason, uint64_t count)
 	size_t n = strlen(row->reasons);
 	char c[32];
 
-	snprintf(row->reasons + n, sizeof(row->reasons) - n, "%s%s %s", n ? ", " : "", reason,
-		 nt_fmt_count(count, c, sizeof(c)));
+	snprintf(row->reasons + n, sizeof(row->reasons) - n, "%s%s %s", n ? ", " : "",
+		 reason[0] == '-' ? "unknown" : reason, nt_fmt_count(count, c, sizeof(c)));
 }
 
 static void reason_json(void *arg, const char *reason, uint64_t count)
@@ -318,6 +318,17 @@ static void json_row(struct nt_run *r, const struct row *row, const struct nt_qu
 	nt_json_obj_end(o);
 }
 
+static void text_advice(struct nt_run *r, const struct row *row)
+{
+	char name[64];
+
+	if (!(row->has & HAS_SUGGESTION))
+		return;
+	nt_field_text(nt_run_names(r), &fields[0], row, name, sizeof(name));
+	nt_text(nt_run_out(r), "%s queue %u: a txqueuelen of %u would have held the longest burst (%u + %u)\n",
+		name, row->key.queue, row->suggested, row->ring_size, row->burst_max);
+}
+
 static void text_table(struct nt_run *r, const struct row *rows, size_t n)
 {
 	size_t top = nt_run_common(r)->top, shown = top && n > top ? top : n, unknown = 0;
@@ -328,19 +339,13 @@ static void text_table(struct nt_run *r, const struct row *rows, size_t n)
 		 NT_COUNT(fields), rows, sizeof(*rows), shown);
 	if (shown < n)
 		nt_text(o, "  %zu more queues, see --top\n", n - shown);
-	for (size_t i = 0; i < n; i++) {
-		char name[64];
-
+	for (size_t i = 0; i < shown; i++)
+		text_advice(r, &rows[i]);
+	for (size_t i = 0; i < n; i++)
 		unknown += !rows[i].known;
-		if (i < shown && (rows[i].has & HAS_SUGGESTION))
-			nt_text(o, "%s queue %u: a txqueuelen of %u would have held the longest burst"
-				" (%u + %u packets)\n",
-				nt_field_text(nt_run_names(r), &fields[0], &rows[i], name, sizeof(name)),
-				rows[i].key.queue, rows[i].suggested, rows[i].ring_size, rows[i].burst_max);
-	}
 	if (unknown)
-		nt_text(o, "no ring figures for %zu of %zu queues: this kernel has no BTF for tun, or the"
-			" queue was detached\n", unknown, n);
+		nt_text(o, "no ring figures for %zu of %zu queues: this kernel has no BTF for tun,"
+			" or the queue was detached\n", unknown, n);
 }
 
 static void json_sums(struct nt_out *o, const struct row *rows, size_t n)

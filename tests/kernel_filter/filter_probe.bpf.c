@@ -8,6 +8,7 @@ NT_LICENSE;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, FP_SLOTS);
 	__type(key, __u32);
 	__type(value, struct fp_slot);
@@ -29,6 +30,7 @@ NT_INLINE int judge(const bool direct, struct sk_buff *skb, const enum fp_view v
 	nt_cur_init(direct, c, skb, at);
 	s->seen++;
 	s->len = c->len;
+	s->tag = c->tag;
 	s->caplen = c->tail - (c->l2 != NT_NO_OFF ? c->l2 : c->l3);
 	s->verdict = nt_filter(c);
 	return 0;

@@ -22,6 +22,7 @@ struct fp_slot {
 	__u32 seen;
 	__u32 verdict;
 	__u32 caplen, len;	/* as the filter has them, without a tag beside the packet */
+	__u32 tag;		/* beside the packet; 0: none */
 };
 
 /* NT_CONST_TOOL0, TOOL1: the devices whose frames count, sending and receiving. */

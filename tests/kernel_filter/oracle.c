@@ -9,12 +9,12 @@ struct oracle {
 	struct bpf_program prog;
 };
 
-struct oracle *oracle_new(const char *expr, bool raw)
+struct oracle *oracle_new(const char *expr, bool raw, bool optimise)
 {
 	pcap_t *pcap = pcap_open_dead(raw ? DLT_RAW : DLT_EN10MB, 262144);
 	struct oracle *o = calloc(1, sizeof(*o));
 
-	if (o && pcap && pcap_compile(pcap, &o->prog, expr, 1, PCAP_NETMASK_UNKNOWN)) {
+	if (o && pcap && pcap_compile(pcap, &o->prog, expr, optimise, PCAP_NETMASK_UNKNOWN)) {
 		if (!raw)
 			printf("# libpcap: %s\n", pcap_geterr(pcap));
 		free(o);

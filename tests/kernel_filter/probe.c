@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ struct probe {
 	struct nt_append form[N_FORMS];
 	void *scratch[2 * N_PROGS];
 	size_t n_scratch;
-	struct fp_slot slot[FP_SLOTS];
+	const volatile struct fp_slot *slot;	/* the map's own memory */
 };
 
 /* libbpf's callback has no room for a pointer of ours that changes. */
@@ -72,8 +73,13 @@ int probe_send(unsigned int number, const void *frame, size_t len, bool tagged)
 		.sll_family = AF_PACKET, .sll_halen = ETH_ALEN,
 		.sll_ifindex = (int)(tagged ? vlan_dev : tx_dev),
 	};
+	const unsigned char *type = (const unsigned char *)frame + 12;
 	unsigned int mark = FP_MARK << 16 | number;
 
+	/* Else a VLAN device would give a packet with tags the innermost protocol, as nothing but
+	 * packet sockets sends it. */
+	if (tagged && ((type[0] == 0x81 && type[1] == 0) || (type[0] == 0x88 && type[1] == 0xa8)))
+		memcpy(&to.sll_protocol, type, 2);
 	if (setsockopt(sock, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
 		return -errno;
 	return sendto(sock, frame, len, 0, (void *)&to, sizeof(to)) < 0 ? -errno : 0;
@@ -244,6 +250,17 @@ static int map_fd(const struct probe *p, const char *name)
 	return bpf_object__find_map_fd_by_name(p->obj, name);
 }
 
+static int map_slots(struct probe *p)
+{
+	void *at = mmap(NULL, FP_SLOTS * sizeof(*p->slot), PROT_READ, MAP_SHARED,
+			map_fd(p, "fp_slots"), 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	p->slot = at;
+	return 0;
+}
+
 static int open_gate(struct probe *p)
 {
 	int n = libbpf_num_possible_cpus();
@@ -283,6 +300,8 @@ struct probe *probe_load(uint64_t mask, const struct nt_tuple *tuple,
 	if (!err && tuple)
 		err = bpf_map_update_elem(map_fd(p, "nt_tuple"), &zero, tuple, BPF_ANY);
 	if (!err)
+		err = map_slots(p);
+	if (!err)
 		err = open_gate(p);
 	if (!err) {
 		what = "attach";
@@ -301,6 +320,8 @@ void probe_free(struct probe *p)
 		return;
 	for (int i = 0; i < N_PROGS; i++)
 		bpf_link__destroy(p->link[i]);
+	if (p->slot)
+		munmap((void *)p->slot, FP_SLOTS * sizeof(*p->slot));
 	bpf_object__close(p->obj);
 	for (size_t i = 0; i < N_FORMS; i++)
 		free((void *)p->form[i].insns);
@@ -321,17 +342,10 @@ static size_t received(const struct probe *p)
 	return n;
 }
 
-const struct fp_slot *probe_read(struct probe *p, size_t n)
+const volatile struct fp_slot *probe_wait(struct probe *p, size_t n)
 {
-	int fd = map_fd(p, "fp_slots");
-
-	for (int i = 0; i < 200; i++) {
-		for (uint32_t key = 0; key < FP_SLOTS; key++)
-			if (bpf_map_lookup_elem(fd, &key, &p->slot[key]))
-				return NULL;
-		if (received(p) >= n)
-			return p->slot;
-		usleep(10000);	/* the receive side runs in a softirq */
-	}
+	/* The receive side runs in a softirq. */
+	for (int i = 0; i < 200 && received(p) < n; i++)
+		usleep(10000);
 	return p->slot;
 }

@@ -30,9 +30,8 @@ void probe_free(struct probe *p);
 /* Sends one frame, TAGGED through the VLAN device. 0 or -errno. */
 int probe_send(unsigned int number, const void *frame, size_t len, bool tagged);
 
-/* Reads all slots, which lie in the order of their index; waits until N frames have been
- * received. The result is valid until the next call; NULL on failure. */
-const struct fp_slot *probe_read(struct probe *p, size_t n);
+/* Waits until N frames have been received. All slots, which go with the probe. */
+const volatile struct fp_slot *probe_wait(struct probe *p, size_t n);
 
 static inline size_t probe_slot(enum fp_view view, int kind, unsigned int number)
 {

@@ -16,14 +16,7 @@ NT_LICENSE;
 #define EEXIST		17
 #define ARPHRD_LOOPBACK	772	/* has an Ethernet header */
 
-/*
- * Where a program works. Each has a place of its own: the hooks of the output
- * path run in a task with interrupts on, and a softirq that brings packets to
- * the other hooks must not find itself in the same memory. (The kernel keeps
- * one program from running twice on a CPU.)
- */
-enum place { IP_OUT, IP6_OUT, PHY_QUEUE, PHY_XMIT, PHY_RX, IP_RCV, IP6_RCV, ICMP_RCV, ICMP6_RCV,
-	     PLACES };
+/* Where a program works: memory that the verifier does not follow, one for each depth. */
 struct work {
 	struct nt_cur cur;
 	struct nt_lat lat;
@@ -31,7 +24,7 @@ struct work {
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, PLACES);
+	__uint(max_entries, NT_DEPTH);
 	__type(key, __u32);
 	__type(value, struct work);
 } nt_work SEC(".maps");
@@ -299,10 +292,11 @@ NT_INLINE void without_l2(const bool direct, struct nt_cur *c, struct net_device
 }
 
 /* eth_type 0: skb->protocol is set. dev NULL: the hook has no device that can be trusted. */
-NT_INLINE int hook(void *ctx, const bool direct, __u32 place, struct sk_buff *skb,
-		   struct net_device *dev, const __u32 n, const enum nt_at at, const __u16 eth_type)
+NT_INLINE int hook(void *ctx, const bool direct, struct sk_buff *skb, struct net_device *dev,
+		   const __u32 n, const enum nt_at at, const __u16 eth_type)
 {
-	struct work *w = bpf_map_lookup_elem(&nt_work, &place);
+	__u32 depth = nt_depth();
+	struct work *w = bpf_map_lookup_elem(&nt_work, &depth);
 
 	if (!w)
 		return 0;
@@ -326,45 +320,45 @@ NT_INLINE int hook(void *ctx, const bool direct, __u32 place, struct sk_buff *sk
 /* At __ip_local_out skb->protocol is not set yet (the function does that). */
 NT_FUNC(ip_out, void *net, void *sk, struct sk_buff *skb)
 {
-	return hook(ctx, direct, IP_OUT, skb, NULL, 0, NT_AT_L3, NT_ETH_P_IP);
+	return hook(ctx, direct, skb, NULL, 0, NT_AT_L3, NT_ETH_P_IP);
 }
 
 NT_FUNC(ip6_out, void *net, void *sk, struct sk_buff *skb)
 {
-	return hook(ctx, direct, IP6_OUT, skb, NULL, 0, NT_AT_L3, NT_ETH_P_IPV6);
+	return hook(ctx, direct, skb, NULL, 0, NT_AT_L3, NT_ETH_P_IPV6);
 }
 
 NT_TP(phy_queue, struct sk_buff *skb)
 {
-	return hook(ctx, direct, PHY_QUEUE, skb, NT_GET(direct, skb, dev), 1, NT_AT_DATA_L2, 0);
+	return hook(ctx, direct, skb, NT_GET(direct, skb, dev), 1, NT_AT_DATA_L2, 0);
 }
 
 NT_TP(phy_xmit, struct sk_buff *skb, struct net_device *dev)
 {
-	return hook(ctx, direct, PHY_XMIT, skb, dev, 2, NT_AT_DATA_L2, 0);
+	return hook(ctx, direct, skb, dev, 2, NT_AT_DATA_L2, 0);
 }
 
 NT_TP(phy_rx, struct sk_buff *skb)
 {
-	return hook(ctx, direct, PHY_RX, skb, NT_GET(direct, skb, dev), 3, NT_AT_DATA_L3, 0);
+	return hook(ctx, direct, skb, NT_GET(direct, skb, dev), 3, NT_AT_DATA_L3, 0);
 }
 
 NT_FUNC(ip_rcv, struct sk_buff *skb)
 {
-	return hook(ctx, direct, IP_RCV, skb, NULL, 4, NT_AT_L3, NT_ETH_P_IP);
+	return hook(ctx, direct, skb, NULL, 4, NT_AT_L3, NT_ETH_P_IP);
 }
 
 NT_FUNC(ip6_rcv, struct sk_buff *skb)
 {
-	return hook(ctx, direct, IP6_RCV, skb, NULL, 4, NT_AT_L3, NT_ETH_P_IPV6);
+	return hook(ctx, direct, skb, NULL, 4, NT_AT_L3, NT_ETH_P_IPV6);
 }
 
 NT_FUNC(icmp_rcv, struct sk_buff *skb)
 {
-	return hook(ctx, direct, ICMP_RCV, skb, NULL, 5, NT_AT_L3, NT_ETH_P_IP);
+	return hook(ctx, direct, skb, NULL, 5, NT_AT_L3, NT_ETH_P_IP);
 }
 
 NT_FUNC(icmp6_rcv, struct sk_buff *skb)
 {
-	return hook(ctx, direct, ICMP6_RCV, skb, NULL, 5, NT_AT_L3, NT_ETH_P_IPV6);
+	return hook(ctx, direct, skb, NULL, 5, NT_AT_L3, NT_ETH_P_IPV6);
 }
