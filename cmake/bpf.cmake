@@ -13,6 +13,7 @@ endif()
 
 set(NT_BPF_FLAGS -g -O2 -target bpf -mcpu=v2 -D__TARGET_ARCH_${NT_BPF_ARCH}
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function
+	-ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -fdebug-compilation-dir=.	# BTF keeps source paths
 	-I${CMAKE_SOURCE_DIR}/include -I${CMAKE_SOURCE_DIR}/bpf
 	-isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
 # v2: kernels before 5.1 know neither 32-bit jumps nor the rest of v3.

@@ -44,8 +44,10 @@ add_library(nettrace_libs INTERFACE)
 target_link_libraries(nettrace_libs INTERFACE ${NT_LIBBPF} ${NT_LIBELF} ${NT_LIBZ} ${NT_LIBPCAP})
 
 # Version and source revision; "unknown" outside of a git checkout.
-execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} rev-parse --short=12 HEAD
+if(NOT NT_REVISION)
+	execute_process(COMMAND git -C ${CMAKE_SOURCE_DIR} rev-parse --short=12 HEAD
 	OUTPUT_VARIABLE NT_REVISION OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
 if(NOT NT_REVISION)
 	set(NT_REVISION unknown)
 endif()

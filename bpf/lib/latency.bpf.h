@@ -23,21 +23,26 @@ struct {
 /*
  * What became of a key that has no entry: its end comes again (a duplicate), or
  * its start found the map full (it is in lost.map_full already, its end is not
- * "without a start"). By hash, the younger key wins: good enough for counters
- * that the equation of started and ended passages does not need.
+ * "without a start"). By hash, in sets from which the oldest falls out: good
+ * enough for counters that do not enter the equation of started and ended
+ * passages.
  */
-#define NT_LAT_PAST 65536
+#define NT_LAT_SETS 16384
+#define NT_LAT_WAYS 4
 enum nt_lat_fate { NT_LAT_UNKNOWN, NT_LAT_REFUSED, NT_LAT_DONE };
 struct nt_lat_past {
 	__u32 hash;
 	__u16 fate;
 	__u16 ifindex;		/* where it ended: stacked devices are no duplicates */
 };
+struct nt_lat_set {
+	struct nt_lat_past way[NT_LAT_WAYS];	/* youngest first */
+};
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NT_LAT_PAST);
+	__uint(max_entries, NT_LAT_SETS);
 	__type(key, __u32);
-	__type(value, struct nt_lat_past);
+	__type(value, struct nt_lat_set);
 } nt_past SEC(".maps");
 
 NT_INLINE __u32 nt_lat_hash(const void *key, const __u32 size)
@@ -55,21 +60,32 @@ NT_INLINE __u32 nt_lat_hash(const void *key, const __u32 size)
 
 NT_INLINE void nt_lat_bury(__u32 hash, const enum nt_lat_fate fate, __u32 ifindex)
 {
-	struct nt_lat_past p = { .hash = hash, .fate = fate, .ifindex = ifindex };
-	__u32 slot = hash % NT_LAT_PAST;
+	__u32 i, slot = hash % NT_LAT_SETS;
+	struct nt_lat_set *set = bpf_map_lookup_elem(&nt_past, &slot);
 
-	bpf_map_update_elem(&nt_past, &slot, &p, BPF_ANY);
+	if (!set)
+		return;
+#pragma unroll
+	for (i = NT_LAT_WAYS - 1; i; i--)
+		set->way[i] = set->way[i - 1];
+	set->way[0] = (struct nt_lat_past){ .hash = hash, .fate = fate, .ifindex = ifindex };
 }
 
 NT_INLINE enum nt_lat_fate nt_lat_fate_of(__u32 hash, __u32 ifindex, bool *same_device)
 {
-	__u32 slot = hash % NT_LAT_PAST;
-	struct nt_lat_past *p = bpf_map_lookup_elem(&nt_past, &slot);
+	__u32 i, slot = hash % NT_LAT_SETS;
+	struct nt_lat_set *set = bpf_map_lookup_elem(&nt_past, &slot);
 
-	if (!p || p->hash != hash)
+	if (!set)
 		return NT_LAT_UNKNOWN;
-	*same_device = p->ifindex == (__u16)ifindex;
-	return p->fate;
+#pragma unroll
+	for (i = 0; i < NT_LAT_WAYS; i++) {
+		if (set->way[i].fate == NT_LAT_UNKNOWN || set->way[i].hash != hash)
+			continue;
+		*same_device = set->way[i].ifindex == (__u16)ifindex;
+		return set->way[i].fate;
+	}
+	return NT_LAT_UNKNOWN;
 }
 
 NT_INLINE void nt_lat_hist(__u32 which, __u64 ns)

@@ -67,7 +67,7 @@ static bool listed(const struct nt_strlist *l, const char *s)
 	return false;
 }
 
-/* Memory that libbpf reads until the load is over. */
+/* Memory that libbpf reads until the program is loaded. */
 static void *scratch(struct nt_bpf *b, size_t size)
 {
 	void *p = b->n_scratch < NT_COUNT(b->scratch) ? malloc(size) : NULL;
@@ -115,6 +115,7 @@ static int append_filter(struct nt_run *r, struct bpf_program *prog,
 	size_t at[NT_LINK_FORMS];
 	int len;
 
+	free_scratch(&r->bpf);		/* the last program is in the kernel */
 	for (int i = 0; i < NT_LINK_FORMS; i++) {
 		apps[i].insns = r->pcap_insns[i];
 		apps[i].n = r->pcap_len[i];

@@ -153,7 +153,7 @@ static void fill(struct nt_run *r, const struct nt_latency_event *e, struct show
 /* Frames of the tracing itself come first: programs and trampolines of BPF, the kprobe's path. */
 static bool is_tracing(struct nt_run *r, uint64_t addr)
 {
-	static const char *const names[] = { "bpf_", "__bpf_", "trace_call_bpf", "kprobe_", "kretprobe_",
+	static const char *const names[] = { "bpf_", "__bpf_", "__traceiter_", "trace_call_bpf", "kprobe_",
 					     "ftrace_", "optimized_callback", "aggr_pre_handler" };
 	uint64_t offset;
 	const char *sym = nt_run_names(r)->ksym(nt_run_names(r)->ctx, addr, &offset);
@@ -261,25 +261,55 @@ static void show_head(struct nt_run *r, const struct shown *s)
 	nt_text(o, "\n");
 }
 
-static void show_stage(struct nt_run *r, const struct shown_stage *g, const char *leg, bool delta)
+/* What stands behind the softirq's entry was interrupted: it is not the packet's way. */
+static size_t frames_of(struct nt_run *r, const uint64_t *stack)
 {
+	const struct nt_resolver *names = nt_run_names(r);
+	uint64_t offset;
+	size_t n = 0;
+
+	while (n < NT_STACK_MAX && stack[n]) {
+		const char *sym = names->ksym(names->ctx, stack[n++], &offset);
+
+		if (sym && (!strcmp(sym, "handle_softirqs") || !strcmp(sym, "__do_softirq")))
+			break;
+	}
+	return n;
+}
+
+/* The stacks of a leg have their outer frames in common: those are shown once. */
+static void show_stack(struct nt_run *r, const uint64_t *stack, const uint64_t *above)
+{
+	static const struct nt_field frame = { .kind = NT_K_KSYM, .arg = 1 };
+	size_t n = frames_of(r, stack), m = frames_of(r, above), same = 0;
+	char buf[160];
+
+	while (same < n && same < m && stack[n - 1 - same] == above[m - 1 - same])
+		same++;
+	if (same < 3 || same == n)
+		same = 1;	/* the line in place of them would save little */
+	for (size_t i = 0; i < n - (same - 1); i++)
+		nt_text(nt_run_out(r), "                   %s\n",
+			nt_field_text(nt_run_names(r), &frame, &stack[i], buf, sizeof(buf)));
+	if (same > 1)
+		nt_text(nt_run_out(r), "                   ... as above\n");
+}
+
+static void show_stage(struct nt_run *r, const struct shown *s, uint32_t i,
+		       const struct shown_stage *g, const char *leg)
+{
+	const struct nt_latency_desc *d = nt_latency_desc_of(r);
+	bool first = !(s->lat.seen & ((1u << i) - 1));
+	bool outside = i >= d->leg2 && !(s->lat.seen & ((1u << i) - (1u << d->leg2)));
 	struct nt_out *o = nt_run_out(r);
-	char dev[40] = "", ns[32] = "", stack[4096];
+	char dev[40] = "", ns[32] = "";
 
 	if (g->ifindex)
 		text_of(r, stage_rows, NT_COUNT(stage_rows), "ifname", g, dev, sizeof(dev));
-	if (delta)
+	if (!first)
 		nt_fmt_ns(g->delta_ns, ns, sizeof(ns));
-	nt_text(o, "    %-8s %-10s %10s   cpu %-3u %s\n", leg, g->name, ns, g->cpu, dev);
-	if (!g->stack[0])
-		return;
-	text_of(r, stage_rows, NT_COUNT(stage_rows), "stack", g, stack, sizeof(stack));
-	for (char *line = stack, *next; line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		nt_text(o, "                 %s\n", line + strspn(line, " "));
-	}
+	nt_text(o, "    %-8s %-10s %9s   cpu %u%s%s%s%s\n", leg, g->name, ns, g->cpu, *dev ? "  " : "",
+		dev, outside && !first ? "  after " : "", outside && !first ? d->outside[s->direction] : "");
 }
 
 static void show_sum(struct nt_run *r, const struct shown *s)
@@ -302,17 +332,18 @@ static void show_text(struct nt_run *r, const struct shown *s)
 {
 	const struct nt_latency_desc *d = nt_latency_desc_of(r);
 	bool leg_named[2] = { false, false };
+	uint64_t prev = 0, above[NT_STACK_MAX + 1] = { 0 };
 	struct shown_stage g;
-	uint64_t prev = 0;
 
 	show_head(r, s);
 	for (uint32_t i = 0; i < d->n_stages; i++) {
 		uint32_t leg = i >= d->leg2;
-		bool first = !prev;
 
 		if (!fill_stage(r, s, i, &prev, &g))
 			continue;
-		show_stage(r, &g, leg_named[leg] ? "" : d->leg[leg], !first);
+		show_stage(r, s, i, &g, leg_named[leg] ? "" : d->leg[leg]);
+		show_stack(r, g.stack, above);
+		memcpy(above, g.stack, sizeof(above));
 		leg_named[leg] = true;
 	}
 	show_sum(r, s);

@@ -5,7 +5,7 @@
 #include "latency.h"
 
 struct row {
-	const char *from, *to, *note;
+	const char *from, *to;
 	uint64_t count, min, p50, p90, p99, max;
 	double share;
 };
@@ -22,7 +22,6 @@ static const struct nt_field rows[] = {
 	{ .name = "p99", .kind = NT_K_NS_AS_US, .off = ROW(p99), .width = 8 },
 	{ .name = "max", .kind = NT_K_NS_AS_US, .off = ROW(max), .width = 8 },
 	{ .name = "share", .label = "share%", .kind = NT_K_F64, .off = ROW(share), .decimals = 1 },
-	{ .name = "note", .label = "", .kind = NT_K_CSTR, .off = ROW(note) },
 };
 
 /* ---- reading ---- */
@@ -206,10 +205,10 @@ static void json_figures(struct nt_run *r, struct nt_latency_figures *f, bool fi
 /* ---- text ---- */
 
 static void put_row(struct row *row, const char *from, const char *to, const struct nt_hist *h,
-		    double share, const char *note)
+		    double share)
 {
 	*row = (struct row){
-		.from = from, .to = to, .note = note, .count = h->count, .share = share,
+		.from = from, .to = to, .count = h->count, .share = share,
 		.min = h->count ? h->min : 0, .max = h->max,
 		.p50 = nt_hist_quantile(h, .50), .p90 = nt_hist_quantile(h, .90),
 		.p99 = nt_hist_quantile(h, .99),
@@ -229,16 +228,16 @@ static void text_table(struct nt_run *r, struct nt_latency_figures *f, uint32_t 
 		return;
 	for (size_t i = 0; i < n; i++)
 		put_row(&row[used++], d->stage[dir][pair[i].from].name, d->stage[dir][pair[i].to].name,
-			pair[i].hist, pair[i].share, pair[i].outside ? d->outside[dir] : NULL);
+			pair[i].hist, pair[i].share);
 	if (h[NT_LAT_HIST_LEG1].count && total > 0) {
-		put_row(&row[used++], d->leg[0], "", &h[NT_LAT_HIST_LEG1],
-			(double)h[NT_LAT_HIST_LEG1].sum / total, NULL);
-		put_row(&row[used++], d->outside[dir], "", &h[NT_LAT_HIST_EXTERNAL],
-			(double)h[NT_LAT_HIST_EXTERNAL].sum / total, NULL);
-		put_row(&row[used++], d->leg[1], "", &h[NT_LAT_HIST_LEG2],
-			(double)h[NT_LAT_HIST_LEG2].sum / total, NULL);
+		put_row(&row[used++], d->leg[0], "(leg 1)", &h[NT_LAT_HIST_LEG1],
+			(double)h[NT_LAT_HIST_LEG1].sum / total);
+		put_row(&row[used++], d->outside[dir], "(between)", &h[NT_LAT_HIST_EXTERNAL],
+			(double)h[NT_LAT_HIST_EXTERNAL].sum / total);
+		put_row(&row[used++], d->leg[1], "(leg 2)", &h[NT_LAT_HIST_LEG2],
+			(double)h[NT_LAT_HIST_LEG2].sum / total);
 	}
-	put_row(&row[used++], d->total, "", &h[NT_LAT_HIST_TOTAL], 100, NULL);
+	put_row(&row[used++], d->total, "(all)", &h[NT_LAT_HIST_TOTAL], 100);
 	nt_table(nt_run_out(r), nt_run_names(r), NULL,
 		 dir == NT_DIR_TX ? "\ntx, this host sends the request" : "\nrx, this host answers",
 		 rows, NT_COUNT(rows), row, sizeof(*row), used);

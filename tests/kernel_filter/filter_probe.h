@@ -23,6 +23,7 @@ struct fp_slot {
 	__u32 verdict;
 	__u32 caplen, len;	/* as the filter has them, without a tag beside the packet */
 	__u32 tag;		/* beside the packet; 0: none */
+	__u32 pad;		/* map values are padded to 8 bytes */
 };
 
 /* NT_CONST_TOOL0, TOOL1: the devices whose frames count, sending and receiving. */

@@ -171,7 +171,7 @@ check_jq "the end line" every '.[-1] as $e | ($e.totals | map(.count) | add) == 
 # --- the file, and the text -----------------------------------------------------------
 shown=$(jq -r 'select(.type == "end").events' vb.json)
 check "only what concerns vb" "$(jq -r 'select(.type == "event").ifname' vb.json | sort -u)" == vb
-check "packets in the file" "$(tcpdump -nr vb.pcapng 2>pcap.txt | wc -l)" == "$shown"
+check "packets in the file" "$(tcpdump -nr vb.pcapng --count 2>pcap.txt | awk '{ print $1 }')" == "$shown"
 check "UDP port 9 in the file" "$(tcpdump -nr vb.pcapng udp dst port 9 2>/dev/null | wc -l)" == 100
 check "TCP in the file" "$(tcpdump -nr vb.pcapng tcp dst port 5003 2>/dev/null | grep -c 'Flags \[S\]')" == 20
 check "comments in the file" "$(strings -n 8 vb.pcapng | grep -cE ' at (nf_hook_slow|nft_do_chain)')" == 50
