@@ -13,9 +13,11 @@
 
 NT_HISTS(nt_hists, 2 * NT_LAT_HISTS);
 
+/* Never overwritten: a stack that finds its place taken by another is counted, and user space
+ * empties the table. */
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 16384);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, NT_STACK_MAX * sizeof(__u64));
 } nt_stacks SEC(".maps");

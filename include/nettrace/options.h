@@ -56,6 +56,7 @@ struct nt_strlist {
 	const char *const *item;	/* n strings, owned by the parser's arena */
 	size_t n;
 };
+bool nt_strlist_has(const struct nt_strlist *l, const char *s);
 
 enum {
 	NT_OPT_HIDDEN = 1u << 0,	/* accepted, not in --help */

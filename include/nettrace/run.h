@@ -51,6 +51,7 @@ bool nt_run_has_filter(const struct nt_run *r);
 void nt_run_set_aggregates(struct nt_run *r, bool aggregates);
 
 /* ---- output ---- */
+uint64_t nt_now_ns(void);				/* CLOCK_MONOTONIC */
 struct nt_out *nt_run_out(struct nt_run *r);
 const struct nt_resolver *nt_run_names(struct nt_run *r);
 void *nt_run_priv(struct nt_run *r);

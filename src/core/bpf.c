@@ -59,14 +59,6 @@ static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list 
 	return 0;
 }
 
-static bool listed(const struct nt_strlist *l, const char *s)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (!strcmp(l->item[i], s))
-			return true;
-	return false;
-}
-
 /* Memory that libbpf reads until the program is loaded. */
 static void *scratch(struct nt_bpf *b, size_t size)
 {
@@ -155,7 +147,7 @@ static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opt
 	err = nt_patch_consts(insns, n, &r->bpf.consts, &missing);
 	if (err < 0)
 		snprintf(r->bpf.log, sizeof(r->bpf.log), "load-time constant %u has no value", missing);
-	if (listed(&r->hidden.refuse, name))	/* for tests: "exit" with r0 never written */
+	if (nt_strlist_has(&r->hidden.refuse, name))	/* for tests: "exit" with r0 never written */
 		insns[0] = (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT };
 	if (err >= 0)
 		err = append_filter(r, prog, opts, insns, n);

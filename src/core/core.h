@@ -107,7 +107,6 @@ struct nt_hidden_opts {			/* for tests */
 /* ---- loop.c ---- */
 int nt_loop(struct nt_run *r);
 void nt_block_signals(sigset_t *set);	/* those that end a run or reopen its output */
-uint64_t nt_now_ns(void);
 
 /* ---- report.c: start, interval and end records ---- */
 void nt_report_start(struct nt_run *r);

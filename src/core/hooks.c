@@ -123,14 +123,6 @@ static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt
 	}
 }
 
-static bool listed(const struct nt_strlist *l, const char *s)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (!strcmp(l->item[i], s))
-			return true;
-	return false;
-}
-
 int nt_plan_make(struct nt_run *r)
 {
 	struct module_btf *m = calloc(1, sizeof(*m));
@@ -152,7 +144,7 @@ int nt_plan_make(struct nt_run *r)
 		h->off = h->hook->wanted && !h->hook->wanted(r->opts);
 		if (h->off)
 			continue;
-		if (listed(&r->hidden.without, h->hook->stem))
+		if (nt_strlist_has(&r->hidden.without, h->hook->stem))
 			snprintf(h->why, sizeof(h->why), "left out by --without");
 		else
 			candidates(r, h, vmlinux, m);

@@ -464,3 +464,11 @@ int nt_opt_parse_value(const struct nt_opt *row, const char *text, void *out, st
 	}
 	return -EINVAL;
 }
+
+bool nt_strlist_has(const struct nt_strlist *l, const char *s)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (!strcmp(l->item[i], s))
+			return true;
+	return false;
+}

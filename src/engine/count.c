@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct count_priv {
 	size_t n_rows;
@@ -17,14 +16,6 @@ struct count_priv {
 static const struct nt_count_desc *desc(const struct nt_run *r)
 {
 	return nt_run_tool(r)->engine_data;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 }
 
 static int configure(struct nt_run *r, struct nt_err *err)
@@ -70,7 +61,7 @@ static void interval(struct nt_run *r, bool final)
 {
 	struct count_priv *p = nt_run_priv(r);
 	size_t n = p->n_rows * desc(r)->row_words;
-	uint64_t now = now_ns();
+	uint64_t now = nt_now_ns();
 	bool total = nt_run_common(r)->cumulative;
 
 	(void)final;
@@ -88,7 +79,7 @@ static void end(struct nt_run *r)
 	struct count_priv *p = nt_run_priv(r);
 
 	snapshot(r);
-	desc(r)->report(r, p->now, p->n_rows, (double)(now_ns() - nt_run_started_ns(r)) / 1e9, true);
+	desc(r)->report(r, p->now, p->n_rows, (double)(nt_now_ns() - nt_run_started_ns(r)) / 1e9, true);
 }
 
 static void finish(struct nt_run *r)

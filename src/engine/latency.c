@@ -4,19 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "latency.h"
 
 #define SWEEP_KEYS 16384	/* most entries that one sweep looks at */
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
-}
+#define STACKS_MISSED 64	/* so many stacks found no place: the table is emptied */
 
 /* Figures only, no events? */
 static bool aggregates(struct nt_run *r)
@@ -145,7 +137,7 @@ static void evict(struct nt_run *r, int fd, const void *key, const struct nt_lat
  */
 static void walk(struct nt_run *r, size_t n, bool all)
 {
-	uint64_t now = now_ns(), limit = nt_latency_opts_of(r)->timeout_ms * 1000000ULL;
+	uint64_t now = nt_now_ns(), limit = nt_latency_opts_of(r)->timeout_ms * 1000000ULL;
 	struct nt_latency_priv *p = nt_run_priv(r);
 	int fd = nt_run_map_fd(r, "nt_lat");
 	uint8_t key[NT_LATENCY_KEY_MAX], next[NT_LATENCY_KEY_MAX];
@@ -166,9 +158,28 @@ static void walk(struct nt_run *r, size_t n, bool all)
 		memcpy(p->cursor, key, sizeof(key));
 }
 
+/* What a softirq interrupted is part of a stack, so that there is no end of different ones. */
+static void empty_stacks(struct nt_run *r)
+{
+	struct nt_latency_priv *p = nt_run_priv(r);
+	uint64_t missed = nt_run_stat(r, NT_STAT_LAT_NO_STACK);
+	int fd = nt_run_map_fd(r, "nt_stacks");
+	uint32_t id, *prev = NULL;
+
+	if (missed - p->no_stack < STACKS_MISSED)
+		return;
+	while (!bpf_map_get_next_key(fd, prev, &id)) {
+		bpf_map_delete_elem(fd, &id);
+		prev = &id;	/* the walk goes by number, so a deleted one serves */
+	}
+	p->no_stack = missed;
+	p->stacks_emptied_ns = now_ns();
+}
+
 static void sweep(struct nt_run *r)
 {
 	walk(r, SWEEP_KEYS, false);
+	empty_stacks(r);
 }
 
 static void finish(struct nt_run *r)

@@ -18,6 +18,8 @@ struct nt_latency_priv {
 	struct nt_stream *csv;
 	uint8_t cursor[NT_LATENCY_KEY_MAX];	/* where the last sweep ended */
 	bool has_cursor;
+	uint64_t no_stack;		/* NT_STAT_LAT_NO_STACK when the table was emptied ... */
+	uint64_t stacks_emptied_ns;	/* ... and when that was */
 	uint64_t timed_out[2][NT_STAGES], unfinished[2][NT_STAGES];
 	struct nt_latency_figures now, last;	/* last: at the last interval report */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* One passage as it is shown: a block of stages in text, an object in JSON, a row in CSV. */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,22 +165,22 @@ static bool is_tracing(struct nt_run *r, uint64_t addr)
 	return false;
 }
 
-static void read_stack(struct nt_run *r, int32_t id, uint64_t *stack)
+static void read_stack(struct nt_run *r, const struct shown *s, uint32_t i, uint64_t *stack)
 {
-	int n, skip = 0;
+	const struct nt_latency_priv *p = nt_run_priv(r);
+	size_t n = 0, skip = 0;
 
-	stack[0] = 0;
-	if (nt_latency_opts_of(r)->no_stacks || id < 0)
+	stack[0] = stack[NT_STACK_MAX] = 0;
+	/* Ids from before the table was emptied may be those of other stacks now. */
+	if (nt_latency_opts_of(r)->no_stacks || s->lat.stack[i] < 0 ||
+	    first_ns(&s->lat, 0) < p->stacks_emptied_ns ||
+	    bpf_map_lookup_elem(nt_run_map_fd(r, "nt_stacks"), &s->lat.stack[i], stack))
 		return;
-	n = nt_run_stack(r, "nt_stacks", id, stack, NT_STACK_MAX);
-	if (n < 0) {
-		stack[0] = 0;
-		return;
-	}
+	while (stack[n])
+		n++;
 	while (skip < n && is_tracing(r, stack[skip]))
 		skip++;
-	memmove(stack, stack + skip, (size_t)(n - skip) * sizeof(*stack));
-	stack[n - skip] = 0;
+	memmove(stack, stack + skip, (n - skip + 1) * sizeof(*stack));
 }
 
 /* False if the passage did not visit stage i; *prev_ns is the stage before, 0: none yet. */
@@ -196,7 +197,7 @@ static bool fill_stage(struct nt_run *r, const struct shown *s, uint32_t i, uint
 	g->cpu = l->cpu[i];
 	g->ifindex = l->ifindex[i];
 	g->netns = l->netns[i];
-	read_stack(r, l->stack[i], g->stack);
+	read_stack(r, s, i, g->stack);
 	*prev_ns = l->ts[i];
 	return true;
 }

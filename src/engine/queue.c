@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "nettrace/queue.h"
@@ -104,14 +103,6 @@ static const struct nt_field fields[] = {
 static const struct nt_queue_opts *opts_of(const struct nt_run *r)
 {
 	return nt_run_opts(r);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
 }
 
 /* ---- options ---- */
@@ -247,7 +238,7 @@ static void started(struct nt_run *r)
 	struct queue_priv *p = nt_run_priv(r);
 	size_t n = NT_COUNT(fields) - (nt_run_common(r)->verbose ? 0 : VERBOSE_FIELDS);
 
-	p->wait_swept_ns = now_ns();
+	p->wait_swept_ns = nt_now_ns();
 	nt_stream_new(&p->stream, nt_run_out(r), nt_run_names(r), fields, n);
 	if (opts_of(r)->devs.n && !p->n_devs)
 		nt_run_note(r, "nettrace %s: no device matches --device yet", nt_run_tool(r)->name);
@@ -351,7 +342,7 @@ static void sweep_waiting(struct nt_run *r)
 {
 	struct queue_priv *p = nt_run_priv(r);
 	int fd = nt_run_map_fd(r, "nt_waiting");
-	uint64_t now = now_ns(), key, next, since, *prev = NULL;
+	uint64_t now = nt_now_ns(), key, next, since, *prev = NULL;
 	uint64_t removed = 0;
 
 	if (now - p->wait_swept_ns < WAIT_SWEEP_NS)

@@ -76,10 +76,13 @@ int probe_send(unsigned int number, const void *frame, size_t len, bool tagged)
 	const unsigned char *type = (const unsigned char *)frame + 12;
 	unsigned int mark = FP_MARK << 16 | number;
 
-	/* Else a VLAN device would give a packet with tags the innermost protocol, as nothing but
-	 * packet sockets sends it. */
-	if (tagged && ((type[0] == 0x81 && type[1] == 0) || (type[0] == 0x88 && type[1] == 0xa8)))
-		memcpy(&to.sll_protocol, type, 2);
+	/* skb->protocol as the stack or a bridge would set it. Left to the kernel, a VLAN device
+	 * gives none at all (5.10), or the innermost one of a packet with tags (6.1). */
+	if (tagged) {
+		to.sll_protocol = htons(ETH_P_802_2);
+		if (type[0] >= 6)
+			memcpy(&to.sll_protocol, type, 2);
+	}
 	if (setsockopt(sock, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
 		return -errno;
 	return sendto(sock, frame, len, 0, (void *)&to, sizeof(to)) < 0 ? -errno : 0;

@@ -121,6 +121,11 @@ NT_INLINE void supersede(void *ctx, struct work *w, const struct nt_echo_key *k,
 	nt_emit_uncounted(ctx, &w->event, sizeof(w->event));	/* it is in "evicted" */
 }
 
+NT_INLINE __u32 ip_len(const struct nt_cur *c)
+{
+	return c->len - (c->l2 != NT_NO_OFF ? c->l3 - c->l2 : 0);
+}
+
 NT_INLINE void start(void *ctx, struct work *w, const struct nt_echo_key *k, __u64 now,
 		     const __u32 hook, __u32 stage)
 {
@@ -136,7 +141,7 @@ NT_INLINE void start(void *ctx, struct work *w, const struct nt_echo_key *k, __u
 		supersede(ctx, w, k, old, now);
 	__builtin_memset(l, 0, sizeof(*l));
 	nt_lat_stamp(ctx, l, stage, now, c->flow.ifindex, c->flow.netns);
-	l->len = c->len - (c->l2 != NT_NO_OFF ? c->l3 - c->l2 : 0);
+	l->len = ip_len(c);
 	l->ttl = c->ttl;
 	if (hook < LEG2) {
 		__u64 id = bpf_get_current_pid_tgid();
@@ -216,6 +221,8 @@ NT_INLINE void pass(void *ctx, struct work *w, const struct nt_echo_key *k, __u6
 	}
 	if (stage >= LEG2)
 		l->ttl = c->ttl;
+	if (ip_len(c) > l->len)		/* the first fragment began it */
+		l->len = ip_len(c);
 	nt_lat_stamp(ctx, l, stage, now, c->flow.ifindex, c->flow.netns);
 	if (last)
 		finish(ctx, w, k, l, now, stage);

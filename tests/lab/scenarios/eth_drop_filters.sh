@@ -64,7 +64,7 @@ start() {
 # Runs the traffic for those that were started, and compares.
 finish() {
     local name
-    for name in "${NAMES[@]}"; do lab_wait_line "$name" "$name.json" '"type":"start"' >/dev/null; done
+    for name in "${NAMES[@]}"; do lab_wait_line "$name" "$name.json" '"type":"start"'; done
     traffic
     sleep 0.3
     for name in "${NAMES[@]}"; do kill -INT "$(pid_of "$name")"; done
@@ -83,7 +83,7 @@ while IFS='|' read -r want options expression; do
     # shellcheck disable=SC2086
     start a "o$i" "$((want))" $options
     [ -z "$expression" ] || start a "e$i" "$((want))" "$expression"
-    [ ${#NAMES[@]} -lt 8 ] || finish
+    [ ${#NAMES[@]} -lt 18 ] || finish
 done <<'PAIRS'
 10|-p udp -D 9 --src-ip 10.77.0.0/24|udp dst port 9 and src net 10.77.0.0/24
 7|--protocol udp --src-ip fd77::/64|udp and src net fd77::/64
@@ -91,20 +91,18 @@ done <<'PAIRS'
 3|-S 20003-20005|src portrange 20003-20005
 6|-p tcp|tcp
 6|-p icmp|icmp or icmp6
-3|-p 58|icmp6
 8|-p udp -d 10.77.0.2 -D 5001|udp and dst host 10.77.0.2 and port 5001
 1|--type arp|arp
-1|-t rarp|rarp
-2|-t lldp|ether proto 0x88cc
-1|-t flow_control|ether proto 0x8808
+1|-t rarp|ether proto 0x8035
+2|-t lldp|
+1|-t flow_control|
 3|-t other|ether proto 0x88b5
 10|--type ipv6|ip6
-0|--src-ip 10.99.0.0/16|src net 10.99.0.0/16
 4|-V 100 -D 2300|vlan 100 and udp port 2300
 2 + 13|-V 200 -D 2301|vlan 200 and vlan 100 and udp port 2301
 11|-V 100 -D 2311|vlan 100 and udp port 2311
 12|-V 100 -D 2312 -d 10.78.0.0/24|vlan 100 and udp port 2312 and dst net 10.78.0.0/24
-4 + 11 + 12|-V 100 --src-port 0-65535 --dst-port 2300-2312 vlan 100|vlan 100
+4 + 11 + 12|-V 100 --src-port 1-65535 --dst-port 2300-2312 vlan 100|vlan 100
 0|--vlan-id 999|vlan 999
 6|-D 9 tcp|tcp and dst port 9
 PAIRS

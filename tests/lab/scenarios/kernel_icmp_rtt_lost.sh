@@ -22,9 +22,6 @@ in_a nft 'add table inet t; add chain inet t in { type filter hook input priorit
 in_a "$SEND" ping --to 10.77.0.2 --count 30 --id 1 --interval-us 2000 --timeout-ms 100 >/dev/null
 in_a "$SEND" ping --to fd77::2 --count 20 --id 2 --interval-us 2000 --timeout-ms 100 >/dev/null
 in_a nft flush ruleset
-in_b nft 'add table inet t; add chain inet t in { type filter hook ingress device vb priority 0; }' 2>/dev/null ||
-    in_b nft 'add table netdev t; add chain netdev t in { type filter hook ingress device vb priority 0; }'
-in_b nft flush ruleset
 in_b nft 'add table inet t; add chain inet t in { type filter hook input priority 0; };
     add rule inet t in icmp type echo-request drop'
 in_a "$SEND" ping --to 10.77.0.2 --count 10 --id 3 --interval-us 2000 --timeout-ms 100 >/dev/null

@@ -1,0 +1,91 @@
+# Guest instructions that tools add to fixed loads; tests/bench/run reads the figures.
+# timeout: 3000
+#
+# Writes WORK/cost.tsv: tool, condition, ns per event of each round (the first
+# round, which warms caches up, is left out). Run with --icount: 1 ns is 1
+# instruction.
+BENCH=${NT_BENCH:-$REPO/build/tests/bench/nt-bench}
+N=${BENCH_EVENTS:-4000}
+ROUNDS=${BENCH_ROUNDS:-3}
+LAB_START_SECONDS=300
+LAB_STOP_SECONDS=120
+
+cp "$BENCH" "$WORK/nt-bench"
+BENCH=$WORK/nt-bench
+topo_pair
+have_module tun || true
+set +o pipefail
+
+# load TOOL: one line of ns a round.
+load() {
+    case $1 in
+        tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
+        kernel_icmp_rtt) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
+        *) in_a "$BENCH" frames va "$N" "$ROUNDS" ;;
+    esac
+}
+
+figure() {
+    local tool=$1 condition=$2
+    load "$tool" >"$WORK/rounds"
+    tail -n +2 "$WORK/rounds" | awk -v n="$N" -v what="$tool	$condition" \
+        '{ line = line "\t" $1 / n } END { print what line }' | tee -a "$WORK/cost.tsv"
+}
+
+# Options which every condition of a tool has.
+options() {
+    case $1 in
+        iface_netstat) echo "--interface va --interval 1000" ;;
+        eth_drop) echo "--rate 0" ;;
+        kernel_drop_stack_stats_summary) echo "--interval 1000" ;;
+        tun_ring_monitor) echo "--device nttap0" ;;
+    esac
+}
+
+# The hooks of a tool's plan, as KIND:TARGET.
+hooks() {
+    # shellcheck disable=SC2046
+    nsenter --net=/run/netns/a "$NETTRACE" "$1" $(options "$1") --dry-run |
+        awk '$NF == "planned" { print $2 ":" $3 }'
+}
+
+# with TOOL CONDITION ARGS...: the load while the tool runs.
+with() {
+    local tool=$1 condition=$2
+    shift 2
+    # shellcheck disable=SC2046
+    lab_spawn tool json nsenter --net=/run/netns/a "$NETTRACE" "$tool" $(options "$tool") --json "$@"
+    lab_wait_line tool "$WORK/tool.json" '"type": *"start"'
+    figure "$tool" "$condition"
+    kill -INT "$(pid_of tool)"
+    lab_wait_exit tool "$LAB_STOP_SECONDS"
+    check "$tool, $condition: exit status" "$LAB_CODE" == 0
+    rm "$WORK/tool.json"
+}
+
+measure() {
+    local tool=$1 reject=$2 expression=$3 accept=$4
+    "$NETTRACE" list | grep -q "^$tool " || return 0
+    mapfile -t list < <(hooks "$tool")
+    printf '%s\thooks\t%s\n' "$tool" "${list[*]}" | tee -a "$WORK/cost.tsv"
+    figure "$tool" none
+    lab_spawn bare out "$BENCH" bare "${list[@]}"
+    lab_wait_line bare "$WORK/bare.out" ready
+    figure "$tool" bare
+    bg_stop bare
+    # shellcheck disable=SC2086
+    with "$tool" reject $reject
+    with "$tool" expression "$expression"
+    # shellcheck disable=SC2086
+    with "$tool" accept $accept
+    with "$tool" all
+    figure "$tool" again
+}
+
+if [ -e /dev/net/tun ] || modprobe tun; then
+    measure tun_ring_monitor "--dst-port 1" "udp dst port 1" "--dst-port 5000"
+fi
+measure eth_drop "--dst-port 1" "udp dst port 1" "--dst-port 5000"
+measure kernel_drop_stack_stats_summary "--dst-port 1" "udp dst port 1" "--dst-port 5000"
+measure iface_netstat "--dst-port 1" "udp dst port 1" "--dst-port 5000"
+measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"

@@ -1,0 +1,54 @@
+# Ends in time, whatever ends it, and leaves nothing.
+# where: guest host
+# timeout: 120
+
+need_cmd bpftool
+TRAFFIC=$REPO/build/tests/traffic
+topo_pair
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
+# Programs and maps of this tool in the kernel. (Names are cut to 15 characters.)
+programs() { bpftool prog show | grep -cE ' name (kfree_skb__|start_xmit__|receive__)' || true; }
+none_left() { [ "$(programs)" = 0 ]; }
+
+# ends NAME SIGNAL: the time until it has ended, in ms.
+ends() {
+    local pid=${LAB_PID[$1]} start
+    start=$(now_ms)
+    kill -"$2" "$pid"
+    LAB_CODE=0
+    wait "$pid" || LAB_CODE=$?
+    unset "LAB_PID[$1]"
+    SPENT=$(($(now_ms) - start))
+}
+
+wait_for 5 none_left || skip "another nettrace is running"
+for signal in INT TERM; do
+    nt_start "drop$signal" eth_drop
+    nt_start "stat$signal" kernel_drop_stack_stats_summary -i 60
+    nt_start_in b "net$signal" iface_netstat -n vb -i 60
+    in_a "$TRAFFIC/nt-send" udp --to 10.77.0.2 --port 9 --count 20
+    check "programs are there" "$(programs)" '>=' 4
+    for name in drop stat net; do
+        ends $name$signal $signal
+        check "$name, $signal: exit status" "$LAB_CODE" == 0
+        check "$name, $signal: milliseconds" "$SPENT" '<' 1000
+        check "$name, $signal: last line" "$(tail -n 1 $name$signal.json | grep -o '^{"type":"end"')" == '{"type":"end"'
+    done
+done
+check "nothing is left" "$(programs)" == 0
+
+# A killed process cannot clean up: the kernel does.
+nt_start killed eth_drop --deferred
+check "programs are there" "$(programs)" '>=' 1
+ends killed KILL
+check "killed" "$LAB_CODE" == 137
+wait_for 2 none_left || true
+check "nothing is left after SIGKILL" "$(programs)" == 0
+check "no pinned maps" "$(find /sys/fs/bpf -type f 2>/dev/null | wc -l)" == 0
+
+# The reader goes away.
+code=0
+in_a sh -c "sleep 3; exec $TRAFFIC/nt-send udp --to 10.77.0.2 --port 9 --count 50 --rate 50" >/dev/null &
+{ timeout 30 "$NETTRACE" eth_drop --json 2>pipe.err && echo 0 >pipe.code || echo $? >pipe.code; } | head -n 2 >pipe.json
+check "closed pipe: exit status" "$(cat pipe.code)" == 0
+check "closed pipe: quiet" "$(cat pipe.err)" == ""
