@@ -173,7 +173,7 @@ static void empty_stacks(struct nt_run *r)
 		prev = &id;	/* the walk goes by number, so a deleted one serves */
 	}
 	p->no_stack = missed;
-	p->stacks_emptied_ns = now_ns();
+	p->stacks_emptied_ns = nt_now_ns();
 }
 
 static void sweep(struct nt_run *r)

@@ -331,7 +331,7 @@ static void report(struct nt_run *r, struct nt_latency_figures *f, bool final)
 {
 	if (nt_out_format(nt_run_out(r)) == NT_JSON)
 		json_figures(r, f, final);
-	else
+	else if (nt_out_format(nt_run_out(r)) == NT_TEXT)
 		text_figures(r, f);
 }
 

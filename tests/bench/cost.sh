@@ -38,7 +38,7 @@ options() {
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop) echo "--rate 0" ;;
         kernel_drop_stack_stats_summary) echo "--interval 1000" ;;
-        tun_ring_monitor) echo "--device nttap0" ;;
+        tun_ring_monitor) echo "--device nttap*" ;;
     esac
 }
 

@@ -9,9 +9,12 @@ topo_pair
 # The reason's name, or what stands in for it before 5.17.
 reason() { if kernel_at_least 5.17; then echo "$1"; else echo -; fi; }
 
+# Other namespaces of a shared machine drop packets as well. (null: known by skb_iif alone.)
+OURS="$(stat -Lc %i /run/netns/a),$(stat -Lc %i /run/netns/b),null"
+
 # tally NAME: its events as "COUNT version protocol|ethertype port reason location vlans".
 tally() {
-    jq -r 'select(.type == "event") | [.ip_version // "-", .protocol // .eth_type, .dst_port // "-",
+    jq -r 'select(.type == "event" and ([.netns] | inside(['$OURS']))) | [.ip_version // "-", .protocol // .eth_type, .dst_port // "-",
         .reason, .location, (.vlan | map(tostring) | join(",") | "[\(.)]")] | join(" ")' "$1.json" |
         sort | uniq -c >"$1.tally"
 }

@@ -12,20 +12,19 @@ same() {
         .protocol, .src_ip, .dst_ip, .src_port, .dst_port, .ttl, .ip_id, .len_bytes, .stack]' "$1.json" | md5sum
 }
 
-FILTER='net 10.77.0.0/24 or net fd77::/64 or vlan'
 ATTACH="typed:--attach=fentry raw:--attach=kprobe perf:--perf-buffer rawperf:--perf-buffer,--attach=kprobe"
-ATTACH+=" deferred:--deferred"
-if in_guest; then ATTACH+=" rawdeferred:--deferred,--attach=kprobe"; fi
+# Functions need more than this build machine's kernel has.
+if in_guest; then ATTACH+=" deferred:--deferred rawdeferred:--deferred,--attach=kprobe"; fi
 
-nt_start ring eth_drop --rate 0 "$FILTER"
+# In the namespace: what other namespaces of a shared machine drop does not count.
+nt_start_in b ring eth_drop --rate 0 -i vb
 for kind in $ATTACH; do
     IFS=, read -ra args <<<"${kind#*:}"
-    nt_start "${kind%%:*}" eth_drop --rate 0 "${args[@]}" "$FILTER"
+    nt_start_in b "${kind%%:*}" eth_drop --rate 0 "${args[@]}" -i vb
 done
 in_a "$TRAFFIC/nt-send" udp --to 10.77.0.2 --port 9 --count 50
 in_a "$TRAFFIC/nt-send" udp --to fd77::2 --port 9 --count 50
 in_a "$TRAFFIC/nt-send" tcp-connect --to 10.77.0.2 --port 9 --count 20
-in_a tc qdisc add dev va root blackhole
 in_a "$TRAFFIC/nt-send" raw --dev va --hex $VLAN --count 5
 sleep 0.5
 for kind in ring $ATTACH; do
@@ -40,6 +39,8 @@ via() { head -n 1 "$1.json" | jq -r ".hooks[] | select(.name | test(\"$2\")) | .
 check "hook of typed" "$(via typed kfree_skb\$)" == tp_btf
 check "hook of raw" "$(via raw kfree_skb\$)" == raw_tp
 check "hook of rawperf" "$(via rawperf kfree_skb\$)" == raw_tp
-check "hook of deferred" "$(via deferred irq)" == fentry
-! in_guest || check "hook of rawdeferred" "$(via rawdeferred irq)" == kprobe
-check "deferred misses no hook" "$(head -n 1 deferred.json | jq -c .missing_hooks)" == '[]'
+if in_guest; then
+    check "hook of deferred" "$(via deferred irq)" == fentry
+    check "hook of rawdeferred" "$(via rawdeferred irq)" == kprobe
+    check "deferred misses no hook" "$(head -n 1 deferred.json | jq -c .missing_hooks)" == '[]'
+fi

@@ -3,16 +3,21 @@
 # timeout: 120
 
 allow_verifier_rejection
+need_cmd bpftool
 TRAFFIC=$REPO/build/tests/traffic
 topo_pair
 FILTER='udp port 9'
+# Ids of the programs of these tools (names are cut to 15 characters).
+programs() { bpftool prog show | sed -nE 's/^([0-9]+): .* name (kfree_skb__|start_xmit__|receive__|free_irq__).*/\1/p' | sort; }
+programs >before
 via() { head -n 1 "$1.json" | jq -r '.hooks[].via'; }
 
-nt_start raw eth_drop --refuse kfree_skb__tp_btf "$FILTER"
-nt_start drops kernel_drop_stack_stats_summary -i 100 --refuse kfree_skb__tp_btf "$FILTER"
-nt_start deferred eth_drop --deferred --refuse free_irq__fentry,free_irq__kprobe "$FILTER"
-nt_start without eth_drop --deferred --without free_irq "$FILTER"
-nt_start_text text eth_drop --deferred --without free_irq "$FILTER"
+nt_start_in b raw eth_drop -i vb --refuse kfree_skb__tp_btf "$FILTER"
+nt_start_in b drops kernel_drop_stack_stats_summary -n vb -i 100 --refuse kfree_skb__tp_btf "$FILTER"
+nt_start_in b deferred eth_drop -i vb --deferred --refuse free_irq__fentry,free_irq__kprobe "$FILTER"
+nt_start_in b without eth_drop -i vb --deferred --without free_irq "$FILTER"
+lab_spawn text txt nsenter --net=/run/netns/b "$NETTRACE" eth_drop -i vb --deferred --without free_irq "$FILTER"
+lab_wait_line text text.txt '^eth_drop on'
 nt_start_in b xmit iface_netstat -n vb --refuse receive__tp_btf "$FILTER"
 in_a "$TRAFFIC/nt-send" udp --to 10.77.0.2 --port 9 --count 30
 sleep 0.3
@@ -39,4 +44,4 @@ check_ok "it names the hook" grep -q 'skb:kfree_skb' none.err
 nt_run nonejson 3 eth_drop --refuse kfree_skb__tp_btf,kfree_skb__raw_tp --json
 check "error in JSON" "$(jq -r .type nonejson.out)" == error
 nt_run noreq 3 kernel_drop_stack_stats_summary --without kfree_skb
-check "nothing is left" "$(bpftool prog show | grep -c kfree_skb__ || true)" == 0
+check "nothing is left" "$(comm -13 before <(programs) | tr '\n' ' ')" == ""

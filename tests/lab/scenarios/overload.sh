@@ -18,7 +18,7 @@ buffer_lost() { jq -r 'select(.type == "end").lost | [.buffer, .map_full, .evict
 for kind in ring perf; do
     extra=()
     [ $kind = ring ] || extra=(--perf-buffer)
-    nt_start $kind eth_drop --rate 0 --buffer-size 4096 "${extra[@]}" 'udp port 9'
+    nt_start_in b $kind eth_drop -i vb --rate 0 --buffer-size 4096 "${extra[@]}" 'udp port 9'
     flood $kind
     nt_stop $kind
     shown=$(grep -c '"type":"event"' $kind.json)
@@ -30,7 +30,9 @@ for kind in ring perf; do
     check "$kind: events of the end line" "$(jq -r 'select(.type == "end").events' $kind.json)" == "$shown"
     check "$kind: totals" "$(jq -r 'select(.type == "end").totals | map(.count) | add' $kind.json)" == "$shown"
 
-    nt_start_text text$kind eth_drop --rate 0 --buffer-size 4096 "${extra[@]}" -n 'udp port 9'
+    lab_spawn text$kind txt nsenter --net=/run/netns/b "$NETTRACE" eth_drop -i vb --rate 0 --buffer-size 4096 \
+        "${extra[@]}" -n 'udp port 9'
+    lab_wait_line text$kind text$kind.txt '^eth_drop on'
     flood text$kind
     nt_stop text$kind
     shown=$(grep -c ' udp .* port 9 ttl ' text$kind.txt)
@@ -39,7 +41,7 @@ for kind in ring perf; do
 done
 
 # Beyond --rate: counted, not shown, and not lost.
-nt_start limit eth_drop --rate 100 'udp port 9'
+nt_start_in b limit eth_drop -i vb --rate 100 'udp port 9'
 in_a "$TRAFFIC/nt-send" udp --to 10.77.0.2 --port 9 --rate 0 --count 5000
 nt_stop limit
 lost_zero limit

@@ -6,9 +6,11 @@ need_cmd bpftool
 TRAFFIC=$REPO/build/tests/traffic
 topo_pair
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
-# Programs and maps of this tool in the kernel. (Names are cut to 15 characters.)
-programs() { bpftool prog show | grep -cE ' name (kfree_skb__|start_xmit__|receive__)' || true; }
+# Programs of these tools (names are cut to 15 characters) that were not there before.
+ids() { bpftool prog show | sed -nE 's/^([0-9]+): .* name (kfree_skb__|start_xmit__|receive__|free_irq__).*/\1/p' | sort; }
+programs() { comm -13 before <(ids) | wc -l; }
 none_left() { [ "$(programs)" = 0 ]; }
+ids >before
 
 # ends NAME SIGNAL: the time until it has ended, in ms.
 ends() {
@@ -21,7 +23,6 @@ ends() {
     SPENT=$(($(now_ms) - start))
 }
 
-wait_for 5 none_left || skip "another nettrace is running"
 for signal in INT TERM; do
     nt_start "drop$signal" eth_drop
     nt_start "stat$signal" kernel_drop_stack_stats_summary -i 60
