@@ -8,21 +8,30 @@
 
 enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, ENHANCED_PACKET = 6 };
 enum { OPT_END = 0, OPT_COMMENT = 1, OPT_IF_TSRESOL = 9 };
-enum { LINK_ETHERNET = 1, LINK_RAW = 101 };
+enum { LINK_ETHERNET = 1, ETHER_LEN = 14 };
 
 struct nt_pcapng {
 	FILE *f;
 	int err;
 };
 
-static void put(struct nt_pcapng *p, const void *data, size_t n)
+static void put_bytes(struct nt_pcapng *p, const void *data, size_t n)
+{
+	if (!p->err && fwrite(data, 1, n, p->f) != n)
+		p->err = -EIO;
+}
+
+static void put_padding(struct nt_pcapng *p, size_t n)
 {
 	static const char zero[4];
 
-	if (p->err)
-		return;
-	if (fwrite(data, 1, n, p->f) != n || fwrite(zero, 1, (4 - n % 4) % 4, p->f) != (4 - n % 4) % 4)
-		p->err = -EIO;
+	put_bytes(p, zero, (4 - n % 4) % 4);
+}
+
+static void put(struct nt_pcapng *p, const void *data, size_t n)
+{
+	put_bytes(p, data, n);
+	put_padding(p, n);
 }
 
 static void put32(struct nt_pcapng *p, uint32_t v)
@@ -82,27 +91,44 @@ int nt_pcapng_open(struct nt_pcapng **out, const char *path)
 	}
 	put_section(p);
 	put_interface(p, LINK_ETHERNET);
-	put_interface(p, LINK_RAW);
 	*out = p;
 	return 0;
+}
+
+/* libpcap reads no file whose interfaces have different link types, so a packet that had no
+ * Ethernet header gets one: no addresses, the type of its IP version. */
+static void put_ether(struct nt_pcapng *p, const uint8_t *data, size_t captured)
+{
+	uint8_t header[ETHER_LEN] = { 0 };
+
+	if (captured && data[0] >> 4 == 6) {
+		header[12] = 0x86;
+		header[13] = 0xdd;
+	} else {
+		header[12] = 0x08;
+	}
+	put_bytes(p, header, sizeof(header));
 }
 
 int nt_pcapng_packet(struct nt_pcapng *p, int ether, uint64_t realtime_ns, const void *data,
 		     size_t captured, size_t wire_len, const char *comment)
 {
-	size_t text = comment ? strlen(comment) : 0;
-	uint32_t len = 32 + (uint32_t)((captured + 3) & ~(size_t)3);
+	size_t text = comment ? strlen(comment) : 0, extra = ether ? 0 : ETHER_LEN;
+	uint32_t len = 32 + (uint32_t)((captured + extra + 3) & ~(size_t)3);
 
 	if (text)
 		len += option_len(text) + 4;
 	put32(p, ENHANCED_PACKET);
 	put32(p, len);
-	put32(p, ether ? 0 : 1);
+	put32(p, 0);		/* interface */
 	put32(p, (uint32_t)(realtime_ns >> 32));
 	put32(p, (uint32_t)realtime_ns);
-	put32(p, (uint32_t)captured);
-	put32(p, (uint32_t)(wire_len > captured ? wire_len : captured));
-	put(p, data, captured);
+	put32(p, (uint32_t)(captured + extra));
+	put32(p, (uint32_t)((wire_len > captured ? wire_len : captured) + extra));
+	if (extra)
+		put_ether(p, data, captured);
+	put_bytes(p, data, captured);
+	put_padding(p, captured + extra);
 	if (text) {
 		put_option(p, OPT_COMMENT, comment, (uint16_t)text);
 		put32(p, OPT_END);

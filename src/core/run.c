@@ -225,6 +225,15 @@ static int open_output(struct nt_run *r, struct nt_err *err)
 			       r->common.output, strerror(-rc)) : 0;
 }
 
+static int check_btf(const char *path)
+{
+	struct nt_btf *b;
+	int rc = nt_btf_open(&b, path, NULL);
+
+	nt_btf_close(b);
+	return rc;
+}
+
 static int resolve(struct nt_run *r, struct nt_err *err)
 {
 	int rc = nt_names_open(r);
@@ -235,9 +244,11 @@ static int resolve(struct nt_run *r, struct nt_err *err)
 		return rc;
 	rc = nt_btf_find(r->common.btf, r->btf_path, sizeof(r->btf_path), &r->btf_custom);
 	r->btf_found = !rc;
+	if (!rc && r->common.btf)
+		rc = check_btf(r->common.btf);
 	if (rc && r->common.btf)
-		return nt_err_set(err, NT_EXIT_USAGE, -rc, "cannot read the BTF file: %s: %s",
-				  r->common.btf, strerror(-rc));
+		return nt_err_set(err, NT_EXIT_USAGE, -rc, "cannot use the BTF file: %s: %s", r->common.btf,
+				  rc == -EINVAL ? "it is not BTF, or cut short" : strerror(-rc));
 	return nt_plan_make(r);
 }
 

@@ -94,8 +94,9 @@ static void help_hooks(FILE *f, const struct nt_tool *t)
 		const struct nt_hook *h = &t->hooks[i];
 		static const char *const need[] = { "required", "optional", "one set of" };
 
-		fprintf(f, "  %-34s %s%s%s\n", h->targets, need[h->need],
-			h->loss ? "; without it: " : "", h->loss ? h->loss : "");
+		fprintf(f, "  %-44s %s\n", h->targets, need[h->need]);
+		if (h->loss)
+			fprintf(f, "      without it not seen: %s\n", h->loss);
 	}
 }
 

@@ -58,7 +58,7 @@ const struct nt_tool nt_tool_eth_drop = {
 	"of life are left out but counted. Filters on address, port or protocol reject packets without them.",
 	.example = {
 		"nettrace eth_drop -p udp -D 53                  # dropped DNS queries",
-		"nettrace eth_drop -i eth0 --json --pcap drops.pcapng 'vlan 100 and tcp'",
+		"nettrace eth_drop -i eth0 --pcap d.pcapng 'vlan 100 and tcp'   # keep the packets too",
 	},
 	.opts = opts,
 	.n_opts = NT_COUNT(opts),

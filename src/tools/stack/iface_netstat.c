@@ -197,6 +197,7 @@ static const struct nt_count_desc count = {
 
 const struct nt_tool nt_tool_iface_netstat = {
 	.name = "iface_netstat",
+	.aliases = "iface_netstat.py",
 	.group = NT_GROUP_STACK,
 	.summary = "packet sizes and load of a device by queue and direction",
 	.help =
@@ -206,7 +207,7 @@ const struct nt_tool nt_tool_iface_netstat = {
 	"after GRO. A receive queue that the driver did not record is its own row. Counts are 1000-based.",
 	.example = {
 		"nettrace iface_netstat -n eth0 -t             # every second, with rates",
-		"nettrace iface_netstat -n eth0,eth1 -i 10 --json tcp port 443",
+		"nettrace iface_netstat -n eth0,eth1 -i 10 tcp port 443   # one service on two devices",
 	},
 	.opts = opts,
 	.n_opts = NT_COUNT(opts),

@@ -111,7 +111,7 @@ const struct nt_tool nt_tool_kernel_drop_stack_stats_summary = {
 	"the part of them that the drops seen here explain.",
 	.example = {
 		"nettrace kernel_drop_stack_stats_summary -i 5            # every 5 s, all drops",
-		"nettrace kernel_drop_stack_stats_summary -n eth0 --by reason udp port 53",
+		"nettrace kernel_drop_stack_stats_summary -n eth0 --by reason udp port 53   # DNS on one device",
 	},
 	.opts = opts,
 	.n_opts = NT_COUNT(opts),

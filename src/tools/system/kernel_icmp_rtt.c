@@ -81,6 +81,7 @@ static const struct nt_latency_desc latency = {
 extern const struct nt_tool nt_tool_kernel_icmp_rtt;
 const struct nt_tool nt_tool_kernel_icmp_rtt = {
 	.name = "kernel_icmp_rtt",
+	.aliases = "kernel_icmp_rtt.py",
 	.group = NT_GROUP_SYSTEM,
 	.summary = "how long a ping takes: this host's kernel out and in, and what is outside",
 	.help =

@@ -36,7 +36,7 @@ for kind in ring perf; do
     flood text$kind
     nt_stop text$kind
     shown=$(grep -c ' udp .* port 9 ttl ' text$kind.txt)
-    lost=$(cat text$kind.txt text$kind.err | sed -n 's/^.*warning: .*\b\([0-9,]\+\).*buffer.*$/\1/p' | tail -n 1 | tr -d ,)
+    lost=$(sed -n 's/^warning: \([0-9,]*\) events did not fit the buffer.*/\1/p' text$kind.txt | tail -n 1 | tr -d ,)
     check "$kind, text: shown and lost" $((shown + ${lost:-0})) == $N
 done
 
