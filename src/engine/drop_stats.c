@@ -8,36 +8,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "nettrace/drop.h"
-#include "nettrace/mib.h"
-
-struct entry {
-	struct nt_drop_key key;
-	struct nt_drop_val val;
-};
-
-struct snapshot {
-	struct entry *entry;
-	size_t n, cap;
-};
-
-struct totals {
-	uint64_t drops, packets, bytes, suppressed, child, no_stack;
-};
-
-struct stats_priv {
-	struct nt_drop_places *places;
-	struct snapshot last;
-	struct totals last_totals;
-	uint64_t evicted;
-	uint64_t benign_late;	/* counted as drops before the places were known */
-	struct nt_mib mib;
-	uint64_t cycle;
-	struct entry *rows;	/* of the report that is being made */
-	size_t n_rows;
-};
+#include "drop_stats.h"
 
 static const struct nt_drop_opts *opts_of(const struct nt_run *r)
 {
@@ -52,17 +24,17 @@ static int by_key(const void *a, const void *b)
 
 static int by_count(const void *a, const void *b)
 {
-	const struct entry *x = a, *y = b;
+	const struct nt_drop_entry *x = a, *y = b;
 
 	if (x->val.count != y->val.count)
 		return x->val.count < y->val.count ? 1 : -1;
 	return by_key(a, b);
 }
 
-static bool grow(struct snapshot *s)
+static bool grow(struct nt_drop_snapshot *s)
 {
 	size_t cap = s->cap ? s->cap * 2 : 256;
-	struct entry *p;
+	struct nt_drop_entry *p;
 
 	if (s->n < s->cap)
 		return true;
@@ -75,14 +47,14 @@ static bool grow(struct snapshot *s)
 }
 
 /* An entry may vanish while we walk (LRU): the walk then starts over, duplicates are removed. */
-static void read_entries(struct nt_run *r, struct snapshot *s)
+static void read_entries(struct nt_run *r, struct nt_drop_snapshot *s)
 {
 	int fd = nt_run_map_fd(r, "nt_drops");
 	struct nt_drop_key key, *prev = NULL;
 	size_t limit = 4u * nt_run_common(r)->max_entries + 1024, unique = 0;
 
 	while (limit-- && !bpf_map_get_next_key(fd, prev, &key) && grow(s)) {
-		struct entry *e = &s->entry[s->n];
+		struct nt_drop_entry *e = &s->entry[s->n];
 
 		e->key = key;
 		if (!bpf_map_lookup_elem(fd, &key, &e->val))
@@ -96,13 +68,13 @@ static void read_entries(struct nt_run *r, struct snapshot *s)
 	s->n = unique;
 }
 
-static const struct entry *find(const struct snapshot *s, const struct entry *e)
+static const struct nt_drop_entry *find(const struct nt_drop_snapshot *s, const struct nt_drop_entry *e)
 {
 	return s->n ? bsearch(e, s->entry, s->n, sizeof(*e), by_key) : NULL;
 }
 
 /* Since the last report. An entry that was evicted and came back is another one: first_ns. */
-static void subtract(struct entry *e, const struct entry *before)
+static void subtract(struct nt_drop_entry *e, const struct nt_drop_entry *before)
 {
 	if (!before || before->val.first_ns != e->val.first_ns)
 		return;
@@ -111,7 +83,7 @@ static void subtract(struct entry *e, const struct entry *before)
 	e->val.bytes -= before->val.bytes;
 }
 
-static size_t stack_of(struct nt_run *r, const struct entry *e, uint64_t *frames)
+size_t nt_drop_stack_of(struct nt_run *r, const struct nt_drop_entry *e, uint64_t *frames)
 {
 	int n = nt_run_stack(r, "nt_stacks", e->key.stack_id, frames, NT_STACK_MAX);
 	size_t first;
@@ -124,29 +96,29 @@ static size_t stack_of(struct nt_run *r, const struct entry *e, uint64_t *frames
 }
 
 /* Drops of the first moments were counted before the kernel side knew the places. */
-static bool judge_again(struct nt_run *r, struct entry *e)
+static bool judge_again(struct nt_run *r, struct nt_drop_entry *e)
 {
-	struct stats_priv *p = nt_run_priv(r);
+	struct nt_drop_stats *p = nt_run_priv(r);
 	uint64_t frames[NT_STACK_MAX];
 	enum nt_loc_class class;
 
 	if (nt_drop_class(p->places, e->key.location) == NT_LOC_WRAPPER)
 		e->key.location = nt_drop_place(p->places, e->key.location, frames,
-						stack_of(r, e, frames));
+						nt_drop_stack_of(r, e, frames));
 	class = nt_drop_class(p->places, e->key.location);
 	return opts_of(r)->show_benign || (class != NT_LOC_BENIGN && class != NT_LOC_CHILD);
 }
 
-static void make_rows(struct nt_run *r, const struct snapshot *now, bool cumulative)
+static void make_rows(struct nt_run *r, const struct nt_drop_snapshot *now, bool cumulative)
 {
-	struct stats_priv *p = nt_run_priv(r);
+	struct nt_drop_stats *p = nt_run_priv(r);
 	uint64_t late = 0;
 
 	free(p->rows);
 	p->rows = calloc(now->n + 1, sizeof(*p->rows));
 	p->n_rows = 0;
 	for (size_t i = 0; p->rows && i < now->n; i++) {
-		struct entry e = now->entry[i];
+		struct nt_drop_entry e = now->entry[i];
 		uint64_t all = e.val.count;
 
 		if (!cumulative)
@@ -161,9 +133,9 @@ static void make_rows(struct nt_run *r, const struct snapshot *now, bool cumulat
 		qsort(p->rows, p->n_rows, sizeof(*p->rows), by_count);
 }
 
-static void read_totals(struct nt_run *r, struct totals *t)
+static void read_totals(struct nt_run *r, struct nt_drop_totals *t)
 {
-	const struct stats_priv *p = nt_run_priv(r);
+	const struct nt_drop_stats *p = nt_run_priv(r);
 
 	t->drops = nt_run_stat(r, NT_STAT_EVENTS) - p->benign_late;
 	t->packets = nt_run_stat(r, NT_STAT_PACKETS);
@@ -173,7 +145,7 @@ static void read_totals(struct nt_run *r, struct totals *t)
 	t->no_stack = nt_run_stat(r, NT_STAT_NO_STACK);
 }
 
-static struct totals minus(struct totals a, const struct totals *b)
+static struct nt_drop_totals minus(struct nt_drop_totals a, const struct nt_drop_totals *b)
 {
 	a.drops -= b->drops;
 	a.packets -= b->packets;
@@ -186,341 +158,13 @@ static struct totals minus(struct totals a, const struct totals *b)
 
 static void count_evicted(struct nt_run *r, size_t present)
 {
-	struct stats_priv *p = nt_run_priv(r);
+	struct nt_drop_stats *p = nt_run_priv(r);
 	uint64_t evicted = nt_run_stat(r, NT_STAT_INSERTED) - present;
 
 	if (evicted > p->evicted && evicted < UINT64_MAX / 2) {
 		nt_run_lost(r, NT_STAT_EVICTED, evicted - p->evicted);
 		p->evicted = evicted;
 	}
-}
-
-/* ---- showing ---- */
-#define E(member) offsetof(struct entry, member)
-static const struct nt_field row_fields[] = {
-	{ .name = "count", .label = "drops", .kind = NT_K_U64, .off = E(val.count), .flags = NT_F_GROUP },
-	{ .name = "packets", .kind = NT_K_U64, .off = E(val.packets) },
-	{ .name = "bytes", .kind = NT_K_U64, .off = E(val.bytes) },
-	{ .name = "ifname", .label = "device", .kind = NT_K_IFINDEX, .off = E(key.flow.ifindex),
-	  .arg = E(key.flow.netns), .flags = NT_F_IF_NONZERO },
-	{ .name = "ifindex", .kind = NT_K_U32, .off = E(key.flow.ifindex), .flags = NT_F_IF_NONZERO },
-	{ .name = "netns", .kind = NT_K_U32, .off = E(key.flow.netns), .flags = NT_F_IF_NONZERO },
-	{ .name = "reason", .kind = NT_K_REASON, .off = E(key.reason) },
-	{ .name = "reason_id", .kind = NT_K_U32, .off = E(key.reason), .flags = NT_F_IF_NONZERO },
-	{ .name = "location", .kind = NT_K_KSYM, .off = E(key.location) },
-	{ .name = "location_raw", .kind = NT_K_KSYM, .off = E(val.location_raw), .arg = 1 },
-	{ .name = "first_ns", .kind = NT_K_U64, .off = E(val.first_ns) },
-	{ .name = "last_ns", .kind = NT_K_U64, .off = E(val.last_ns) },
-};
-static const struct nt_field flow_fields[] = {
-	{ .name = "eth_type", .kind = NT_K_ETHTYPE, .off = E(key.flow.eth_type) },
-	{ .name = "ip_version", .kind = NT_K_U8, .off = E(key.flow.ip_version), .flags = NT_F_IF_NONZERO },
-	{ .name = "protocol", .kind = NT_K_PROTO, .off = E(key.flow.proto), .flags = NT_F_IF_NONZERO },
-	{ .name = "src_ip", .kind = NT_K_ADDR, .off = E(key.flow.saddr), .flags = NT_F_IF_NONZERO },
-	{ .name = "dst_ip", .kind = NT_K_ADDR, .off = E(key.flow.daddr), .flags = NT_F_IF_NONZERO },
-	{ .name = "src_port", .kind = NT_K_PORT, .off = E(key.flow.sport), .flags = NT_F_IF_NONZERO },
-	{ .name = "dst_port", .kind = NT_K_PORT, .off = E(key.flow.dport), .flags = NT_F_IF_NONZERO },
-	{ .name = "icmp_id", .kind = NT_K_BE16, .off = E(key.flow.icmp_id), .flags = NT_F_IF_NONZERO },
-};
-
-static double share(uint64_t part, uint64_t all)
-{
-	return all ? 100.0 * (double)part / (double)all : 0;
-}
-
-static void row_json(struct nt_run *r, const struct entry *e, uint64_t all)
-{
-	struct { uint64_t frame[NT_STACK_MAX]; } s = { { 0 } };
-	static const struct nt_field stack = { .name = "stack", .kind = NT_K_STACK, .arg = NT_STACK_MAX };
-	struct nt_out *o = nt_run_out(r);
-	size_t n = stack_of(r, e, s.frame);
-
-	nt_json_obj(o, NULL);
-	nt_fields_json(o, nt_run_names(r), row_fields, NT_COUNT(row_fields), e);
-	nt_json_f64(o, "pct", share(e->val.count, all), 2);
-	if (opts_of(r)->group_by != NT_DROP_GROUP_STACK) {
-		nt_json_obj(o, "flow");
-		nt_fields_json(o, nt_run_names(r), flow_fields, NT_COUNT(flow_fields), e);
-		nt_json_obj_end(o);
-	}
-	if (n < NT_STACK_MAX)
-		s.frame[n] = 0;
-	nt_fields_json(o, nt_run_names(r), &stack, 1, &s);
-	nt_json_obj_end(o);
-}
-
-static void flow_text(struct nt_run *r, const struct nt_flow *f)
-{
-	char src[48], dst[48], proto[8];
-	const char *name = nt_proto_name(f->proto);
-
-	if (!f->ip_version) {
-		nt_text(nt_run_out(r), "        EtherType 0x%04x\n", __builtin_bswap16(f->eth_type));
-		return;
-	}
-	snprintf(proto, sizeof(proto), "%u", f->proto);
-	nt_fmt_addr(f->saddr, src, sizeof(src));
-	nt_fmt_addr(f->daddr, dst, sizeof(dst));
-	if (f->sport || f->dport)
-		nt_text(nt_run_out(r), "        %s %s:%u -> %s:%u\n", name ? name : proto, src,
-			__builtin_bswap16(f->sport), dst, __builtin_bswap16(f->dport));
-	else
-		nt_text(nt_run_out(r), "        %s %s -> %s\n", name ? name : proto, src, dst);
-}
-
-static void stack_text(struct nt_run *r, const struct entry *e, size_t most)
-{
-	const struct nt_resolver *names = nt_run_names(r);
-	uint64_t frames[NT_STACK_MAX];
-	size_t n = stack_of(r, e, frames);
-
-	if (!n && opts_of(r)->group_by != NT_DROP_GROUP_FLOW)
-		nt_text(nt_run_out(r), "        [stack not stored]\n");
-	for (size_t i = 0; i < n && i < most; i++) {
-		uint64_t off = 0;
-		const char *sym = names->ksym(names->ctx, frames[i], &off);
-
-		if (sym)
-			nt_text(nt_run_out(r), "          %s+0x%llx\n", sym, (unsigned long long)off);
-		else
-			nt_text(nt_run_out(r), "          0x%llx\n", (unsigned long long)frames[i]);
-	}
-	if (n > most)
-		nt_text(nt_run_out(r), "          ... %zu more frames (-v shows them)\n", n - most);
-}
-
-static const char *cell(struct nt_run *r, size_t field, const struct entry *e, char *buf, size_t size)
-{
-	return nt_field_text(nt_run_names(r), &row_fields[field], e, buf, size);
-}
-
-static void row_text(struct nt_run *r, size_t rank, const struct entry *e, uint64_t all, size_t frames)
-{
-	char count[32], packets[32], bytes[32], dev[32], reason[48], place[96];
-
-	nt_text(nt_run_out(r), "%4zu  %10s  %5.1f%%  %10s  %12s  %-15s  %-24s %s\n", rank,
-		cell(r, 0, e, count, sizeof(count)), share(e->val.count, all),
-		nt_fmt_count(e->val.packets, packets, sizeof(packets)),
-		nt_fmt_count(e->val.bytes, bytes, sizeof(bytes)), cell(r, 3, e, dev, sizeof(dev)),
-		cell(r, 6, e, reason, sizeof(reason)), cell(r, 8, e, place, sizeof(place)));
-	if (opts_of(r)->group_by != NT_DROP_GROUP_STACK)
-		flow_text(r, &e->key.flow);
-	stack_text(r, e, frames);
-}
-
-static void show_rows(struct nt_run *r, uint64_t all, size_t top, size_t frames)
-{
-	const struct stats_priv *p = nt_run_priv(r);
-	size_t n = p->n_rows < top ? p->n_rows : top;
-
-	nt_json_arr(nt_run_out(r), "rows");
-	if (n)
-		nt_text(nt_run_out(r), "rank       drops   share     packets         bytes  device"
-			"           reason                   location\n");
-	for (size_t i = 0; i < n; i++) {
-		if (nt_out_format(nt_run_out(r)) == NT_JSON)
-			row_json(r, &p->rows[i], all);
-		else
-			row_text(r, i + 1, &p->rows[i], all, frames);
-	}
-	nt_json_arr_end(nt_run_out(r));
-	nt_json_u64(nt_run_out(r), "rows_total", p->n_rows);
-	if (p->n_rows > n)
-		nt_text(nt_run_out(r), "      ... %zu more rows (--top %zu shows them)\n", p->n_rows - n, p->n_rows);
-}
-
-/* ---- rankings by one property (--by) ---- */
-struct rank {
-	char name[96];
-	uint64_t count;
-};
-
-static int by_rank(const void *a, const void *b)
-{
-	const struct rank *x = a, *y = b;
-
-	return x->count < y->count ? 1 : x->count > y->count ? -1 : strcmp(x->name, y->name);
-}
-
-static void add_rank(struct rank *ranks, size_t *n, const char *name, uint64_t count)
-{
-	size_t i;
-
-	for (i = 0; i < *n && strcmp(ranks[i].name, name); i++)
-		;
-	if (i == *n) {
-		snprintf(ranks[i].name, sizeof(ranks[i].name), "%s", name);
-		ranks[i].count = 0;
-		(*n)++;
-	}
-	ranks[i].count += count;
-}
-
-static const struct nt_field rank_fields[] = {
-	{ .name = "name", .label = "", .kind = NT_K_STR, .off = offsetof(struct rank, name), .arg = 96,
-	  .flags = NT_F_LEFT },
-	{ .name = "count", .label = "drops", .kind = NT_K_U64, .off = offsetof(struct rank, count),
-	  .flags = NT_F_GROUP },
-};
-
-static size_t rank_cpus(struct nt_run *r, struct rank *ranks)
-{
-	uint64_t per_cpu[nt_run_cpus(r)];
-	size_t n = 0;
-
-	nt_run_stat_cpus(r, NT_STAT_EVENTS, per_cpu, nt_run_cpus(r));
-	for (size_t i = 0; i < nt_run_cpus(r); i++) {
-		char name[24];
-
-		snprintf(name, sizeof(name), "cpu %zu (since start)", i);
-		if (per_cpu[i])
-			add_rank(ranks, &n, name, per_cpu[i]);
-	}
-	return n;
-}
-
-static size_t rank_rows(struct nt_run *r, const char *by, struct rank *ranks)
-{
-	static const struct { const char *by; size_t field; } fields[] = {
-		{ "reason", 6 }, { "location", 8 }, { "dev", 3 }, { "netns", 5 },
-	};
-	const struct stats_priv *p = nt_run_priv(r);
-	size_t n = 0;
-
-	for (size_t f = 0; f < NT_COUNT(fields); f++) {
-		if (strcmp(fields[f].by, by))
-			continue;
-		for (size_t i = 0; i < p->n_rows; i++) {
-			char name[96];
-
-			add_rank(ranks, &n, cell(r, fields[f].field, &p->rows[i], name, sizeof(name)),
-				 p->rows[i].val.count);
-		}
-	}
-	return n;
-}
-
-static void show_rankings(struct nt_run *r)
-{
-	const struct stats_priv *p = nt_run_priv(r);
-	const struct nt_strlist *by = &opts_of(r)->by;
-	struct rank *ranks = calloc(p->n_rows + nt_run_cpus(r) + 1, sizeof(*ranks));
-
-	for (size_t i = 0; ranks && i < by->n; i++) {
-		size_t n = strcmp(by->item[i], "cpu") ? rank_rows(r, by->item[i], ranks)
-						      : rank_cpus(r, ranks);
-		char key[40], title[40];
-
-		qsort(ranks, n, sizeof(*ranks), by_rank);
-		snprintf(key, sizeof(key), "by_%s", by->item[i]);
-		snprintf(title, sizeof(title), "drops by %s", by->item[i]);
-		nt_table(nt_run_out(r), nt_run_names(r), key, title, rank_fields, NT_COUNT(rank_fields),
-			 ranks, sizeof(*ranks), n);
-	}
-	free(ranks);
-}
-
-/* ---- the kernel's own counters ---- */
-struct counter_row {
-	struct nt_mib_row rise;
-	uint64_t explained;
-	uint32_t bits;
-};
-enum { EXPLAINED = 1 };
-
-/* Which of our drops a counter means; protocol 0: any. */
-static const struct { const char *counter, *reasons; uint8_t proto; uint8_t version; } explains[] = {
-	{ "UdpNoPorts", "NO_SOCKET", 17, 4 }, { "Udp6NoPorts", "NO_SOCKET", 17, 6 },
-	{ "UdpRcvbufErrors", "SOCKET_RCVBUFF|PROTO_MEM", 17, 4 },
-	{ "Udp6RcvbufErrors", "SOCKET_RCVBUFF|PROTO_MEM", 17, 6 },
-	{ "UdpInCsumErrors", "UDP_CSUM", 17, 4 }, { "Udp6InCsumErrors", "UDP_CSUM", 17, 6 },
-	{ "TcpInCsumErrors", "TCP_CSUM", 6, 0 },
-	{ "IpInHdrErrors", "IP_CSUM|IP_INHDR", 0, 4 }, { "IpExtInCsumErrors", "IP_CSUM", 0, 4 },
-};
-
-static bool reason_in(struct nt_run *r, const struct entry *e, const char *reasons)
-{
-	char name[48];
-	size_t len;
-
-	cell(r, 6, e, name, sizeof(name));
-	len = strlen(name);
-	while (*reasons) {
-		size_t n = strcspn(reasons, "|");
-
-		if (n == len && !strncmp(reasons, name, n))
-			return true;
-		reasons += n + (reasons[n] == '|');
-	}
-	return false;
-}
-
-/* Only flows of our own namespace can be in our namespace's counters. */
-static bool explain(struct nt_run *r, struct counter_row *c)
-{
-	const struct stats_priv *p = nt_run_priv(r);
-
-	if (opts_of(r)->group_by == NT_DROP_GROUP_STACK)
-		return false;
-	for (size_t k = 0; k < NT_COUNT(explains); k++) {
-		if (strcmp(explains[k].counter, c->rise.name))
-			continue;
-		for (size_t i = 0; i < p->n_rows; i++) {
-			const struct nt_flow *f = &p->rows[i].key.flow;
-
-			if ((!explains[k].proto || explains[k].proto == f->proto) &&
-			    (!explains[k].version || explains[k].version == f->ip_version) &&
-			    (!f->netns || f->netns == nt_run_netns(r)) &&
-			    reason_in(r, &p->rows[i], explains[k].reasons))
-				c->explained += p->rows[i].val.count;
-		}
-		c->bits = EXPLAINED;
-		return true;
-	}
-	return false;
-}
-
-/* Counters that tell of loss; the traffic counters beside them would only be noise. */
-static bool tells_of_loss(const char *name)
-{
-	static const char *const words[] = { "rop", "rror", "NoPorts", "iscard", "Fail", "verflow", "queeze",
-		"NoRoute", "Prune", "missed", "fifo", "nohandler", "Unknown", "TooBig", "Abort", "Reject" };
-
-	for (size_t i = 0; i < NT_COUNT(words); i++)
-		if (strstr(name, words[i]))
-			return true;
-	return false;
-}
-
-static const struct nt_field counter_fields[] = {
-	{ .name = "counter", .kind = NT_K_STR, .arg = sizeof(((struct nt_mib_row *)0)->name),
-	  .off = offsetof(struct counter_row, rise.name), .flags = NT_F_LEFT },
-	{ .name = "rise", .label = "rose by", .kind = NT_K_U64, .off = offsetof(struct counter_row, rise.value),
-	  .flags = NT_F_GROUP },
-	{ .name = "explained", .label = "explained here", .kind = NT_K_U64,
-	  .off = offsetof(struct counter_row, explained), .flags = NT_F_GROUP,
-	  .has_off = offsetof(struct counter_row, bits), .has_mask = EXPLAINED },
-};
-
-static void show_counters(struct nt_run *r, struct nt_mib *now)
-{
-	struct stats_priv *p = nt_run_priv(r);
-	struct nt_mib_row *rises = calloc(now->n + 1, sizeof(*rises));
-	struct counter_row *rows = calloc(now->n + 1, sizeof(*rows));
-	size_t n = rises && rows ? nt_mib_rises(&p->mib, now, rises) : 0, shown = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!tells_of_loss(rises[i].name))
-			continue;
-		rows[shown].rise = rises[i];
-		explain(r, &rows[shown++]);
-	}
-	if (shown || nt_out_format(nt_run_out(r)) == NT_JSON)
-		nt_table(nt_run_out(r), nt_run_names(r), "counters",
-			 "kernel counters of this namespace that rose", counter_fields,
-			 NT_COUNT(counter_fields), rows, sizeof(*rows), shown);
-	free(rises);
-	free(rows);
 }
 
 static void read_mib(struct nt_run *r, struct nt_mib *m)
@@ -533,7 +177,7 @@ static void read_mib(struct nt_run *r, struct nt_mib *m)
 /* ---- the engine ---- */
 static int prepare(struct nt_run *r, struct nt_err *err)
 {
-	struct stats_priv *p = nt_run_priv(r);
+	struct nt_drop_stats *p = nt_run_priv(r);
 
 	read_mib(r, &p->mib);
 	return nt_drop_prepare(r, &p->places, err);
@@ -541,12 +185,12 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 
 static void started(struct nt_run *r)
 {
-	struct stats_priv *p = nt_run_priv(r);
+	struct nt_drop_stats *p = nt_run_priv(r);
 
 	nt_drop_load_places(r, &p->places);
 }
 
-static void show_totals(struct nt_run *r, const struct totals *part, const struct totals *all)
+static void show_totals(struct nt_run *r, const struct nt_drop_totals *part, const struct nt_drop_totals *all)
 {
 	struct nt_out *o = nt_run_out(r);
 	char a[32], b[32], c[32], d[32];
@@ -565,9 +209,9 @@ static void show_totals(struct nt_run *r, const struct totals *part, const struc
 
 static void report(struct nt_run *r, bool cumulative, size_t top, size_t frames)
 {
-	struct stats_priv *p = nt_run_priv(r);
-	struct snapshot now = { .entry = NULL };
-	struct totals all, part;
+	struct nt_drop_stats *p = nt_run_priv(r);
+	struct nt_drop_snapshot now = { .entry = NULL };
+	struct nt_drop_totals all, part;
 	struct nt_mib mib;
 
 	nt_drop_load_places(r, &p->places);
@@ -577,10 +221,10 @@ static void report(struct nt_run *r, bool cumulative, size_t top, size_t frames)
 	count_evicted(r, now.n);
 	part = cumulative ? all : minus(all, &p->last_totals);
 	show_totals(r, &part, &all);
-	show_rows(r, part.drops, top, frames);
-	show_rankings(r);
+	nt_drop_show_rows(r, part.drops, top, frames);
+	nt_drop_show_rankings(r);
 	read_mib(r, &mib);
-	show_counters(r, &mib);
+	nt_drop_show_counters(r, &mib);
 	if (cumulative) {
 		nt_mib_free(&mib);
 	} else {
@@ -594,7 +238,7 @@ static void report(struct nt_run *r, bool cumulative, size_t top, size_t frames)
 
 static void interval(struct nt_run *r, bool final)
 {
-	struct stats_priv *p = nt_run_priv(r);
+	struct nt_drop_stats *p = nt_run_priv(r);
 	const struct nt_common_opts *c = nt_run_common(r);
 
 	(void)final;
@@ -610,7 +254,7 @@ static void end(struct nt_run *r)
 
 static void release(struct nt_run *r)
 {
-	struct stats_priv *p = nt_run_priv(r);
+	struct nt_drop_stats *p = nt_run_priv(r);
 
 	nt_drop_free_places(p->places);
 	nt_mib_free(&p->mib);
@@ -620,7 +264,7 @@ static void release(struct nt_run *r)
 
 const struct nt_engine nt_drop_stats_engine = {
 	.name = "drop",
-	.priv_size = sizeof(struct stats_priv),
+	.priv_size = sizeof(struct nt_drop_stats),
 	.aggregates = true,
 	.configure = nt_drop_configure,
 	.prepare = prepare,
