@@ -142,8 +142,8 @@ check "two tags in the frame" "$(sum every ' 4 udp 2301 .* \[200,100\]')" $([ "$
 check "qdisc drops are at the caller of the list function" \
     "$(sum every ' udp 230[01] .* __dev_queue_xmit ')" == 13
 if [ "$VLANS" ]; then
-    check "VLAN nobody knows" "$(sum every " udp 2310 $(reason OTHERHOST) ")" == 8
-    check "VLAN nobody knows, raw" "$(sum every " udp 2300 $(reason OTHERHOST) ")" == 9
+    check "VLAN nobody knows" "$(sum every " udp 2310 $(reason OTHERHOST) ip_rcv_core")" == 8
+    check "VLAN nobody knows, raw" "$(sum every " udp 2300 $(reason OTHERHOST) ip_rcv_core")" == 9
     check "tag beside the packet, going out" "$(sum every ' udp 2311 .* __dev_queue_xmit \[100\]')" == 11
     check "tag beside the packet, coming in" "$(sum every " udp 2312 $(reason TC_INGRESS) .* \[100\]")" == 12
     check "one tag beside the packet, one in it" "$(sum every ' udp 2301 .* __netif_receive_skb_core.* \[200,100\]')" == 13

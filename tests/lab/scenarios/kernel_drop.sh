@@ -84,7 +84,8 @@ check_jq "200 ports of 5" flows '.[-1].rows | map(select(.flow.dst_port == 9 and
 check_jq "1000 ports of 1" flows '.[-1].rows | map(select(.flow.dst_port == 10)) | length == 1000 and all(.count == 1)'
 check_jq "one IPv6 flow" flows '.[-1].rows | map(select(.flow.ip_version == 6)) | length == 1 and
     (.[0] | .count == 1000 and .bytes == 162000 and .flow.src_ip == "fd77::1" and .flow.dst_port == 9)'
-check_jq "no stacks with fivetuple, no flows with stack" flows 'all(.rows[]?; .stack == [])'
+check_jq "no stacks by flow" flows 'all(.[]; all(.rows[]?; .stack == []))'
+check_jq "no flows by stack" stacks 'all(.[]; all(.rows[]?; has("flow") | not))'
 check_jq "a table that is too small: totals stay exact" small '.[-1] | .drops == 1000 and .lost.evicted > 0 and
     (.rows | length) > 0 and .lost.buffer == 0 and .lost.map_full == 0 and .lost.probe_missed == 0 and
     .lost.evicted + .rows_total <= 1000 and .lost.evicted + .rows_total >= 990'
@@ -106,7 +107,7 @@ check "text: sum" "$(sed -n '/ended after/,$p' text.txt | sed -n 's/^drops \([0-
 check "text: intervals" "$(sed -n 's/^report [0-9]*: drops \([0-9,]*\),.*/\1/p' text.txt | tr -d , | awk '{ n += $1 } END { print n }')" == "$TOTAL"
 check "text: rows" "$(sed -n '/ended after/,$p' text.txt | awk '/^ *[0-9]+ +[0-9,]+ +[0-9.]+% / { gsub(",", "", $2); n += $2 } END { print n }')" == "$TOTAL"
 check "text: by location as in JSON" \
-    "$(sed -n '/ended after/,$p' text.txt | sed -n '/^drops by location/,/^$/p' | awk '$NF ~ /^[0-9,]+$/ { gsub(",", "", $NF); print $NF }' | sort -n | tr '\n' ' ')" == \
+    "$(sed -n '/ended after/,$p' text.txt | sed -n '/^drops by location/,/^kernel counters/p' | awk '$NF ~ /^[0-9,]+$/ { gsub(",", "", $NF); print $NF }' | sort -n | tr '\n' ' ')" == \
     "$(jq -r 'select(.type == "end").by_location[].count' all.json | sort -n | tr '\n' ' ')"
 check "text: wide lines" "$(awk 'length > 100' text.txt | wc -l)" == 0
 
@@ -117,14 +118,15 @@ done
 OLD="nsenter --net=/run/netns/b"
 lab_spawn py json $OLD ./$TOOL.py -i 0.5 -d 3 --name vb --json
 lab_spawn bt json $OLD ./kernel_drop_stack_stats.bt vb 0.5 --duration 3 --json
+lab_spawn other json $OLD ./kernel_drop_stack_stats.bt lo 0.5 --duration 3 --json
 lab_spawn five json $OLD ./kernel_drop_stack_stats_fivetuple.py -i 0.5 -d 3 -n vb --json
-for name in py bt five; do lab_wait_line $name $name.json '"type":"start"'; done
+for name in py bt other five; do lab_wait_line $name $name.json '"type":"start"'; done
 send udp --to 10.77.0.2 --port 9 --sport 20000 --flows 4 --count 40
-for name in py bt five; do nt_wait $name; done
+for name in py bt other five; do nt_wait $name; done
 check_jq "as .py: stacks, counting on" py ".[0].tool == \"$TOOL\" and .[0].filter.interface == \"vb\" and
     (.[-2] | .type == \"interval\" and .drops == 40 and (.rows | length) <= 4 and all(.rows[]; has(\"flow\") | not))"
-check_jq "as .bt: device and interval" bt ".[0].tool == \"$TOOL\" and .[0].filter.interface == \"vb\" and
-    .[-1].drops == 40 and (map(select(.type == \"interval\")) | length >= 5 and .[-1].drops == 40)"
+check_jq "as .bt: another device" other '.[-1].drops == 0'
+check_jq "as .bt: device and interval" bt ".[0].tool == \"$TOOL\" and .[-1].drops == 40 and (map(select(.type == \"interval\")) | length >= 5 and .[-1].drops == 40)"
 check_jq "as fivetuple" five '.[-1] | .drops == 40 and (.rows | length == 4 and all(.count == 10 and .stack == []))'
 
 # --- queueing disciplines: the place is the caller of the list function ------------------------------
