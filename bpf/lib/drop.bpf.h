@@ -107,6 +107,26 @@ NT_INLINE bool nt_drop_reason_wanted(__u32 reason)
 	return cfg->exclude;
 }
 
+/*
+ * Older kernels free with kfree_skb() what their ICMP receive functions have delivered: the reply
+ * that a raw socket has got (ping; up to 6.1), and each error and neighbour message of IPv6. Drops
+ * have other reasons there; before 5.17 nothing tells them apart. User space: nt_drop_delivered().
+ */
+NT_INLINE bool nt_drop_icmp_delivered(const struct nt_drop *d)
+{
+	const struct nt_cur *c = d->cur;
+	struct nt_drop_cfg *cfg;
+	__u32 zero = 0;
+
+	nt_cur_parse(d->cur);
+	cfg = bpf_map_lookup_elem(&nt_drop_cfg, &zero);
+	if (!cfg || !(c->bits & NT_PKT_ICMP))
+		return false;
+	if (c->flow.proto == 58 && d->reason == cfg->not_specified)
+		return true;
+	return (c->bits & NT_PKT_ECHO) && d->reason == cfg->no_socket;
+}
+
 NT_INLINE bool nt_drop_place_wanted(void *ctx, struct nt_drop *d)
 {
 	const __u64 sw = nt_const(NT_CONST_TOOL0);
@@ -126,7 +146,7 @@ NT_INLINE bool nt_drop_place_wanted(void *ctx, struct nt_drop *d)
 		nt_stat_add(NT_STAT_CHILD, 1);
 		return false;
 	}
-	if (d->class == NT_LOC_BENIGN) {
+	if (d->class == NT_LOC_BENIGN || (d->class == NT_LOC_ICMP && nt_drop_icmp_delivered(d))) {
 		nt_stat_add(NT_STAT_SUPPRESSED, 1);
 		return false;
 	}

@@ -31,6 +31,7 @@ extern const struct nt_engine nt_drop_stats_engine;
 int nt_drop_check(struct nt_run *r, struct nt_err *err);
 
 /* ---- between the engine's files ---- */
+enum { NT_DROP_COLUMNS = 100 };	/* text lines that would be longer are broken */
 struct nt_drop_places;		/* ranges of wrappers, benign functions, ...; made from kallsyms */
 /* Load-time constants of the family; before each load. */
 int nt_drop_configure(struct nt_run *r, struct nt_err *err);
@@ -40,6 +41,8 @@ int nt_drop_prepare(struct nt_run *r, struct nt_drop_places **places, struct nt_
  * it is; nt_drop_place() judges again. */
 void nt_drop_load_places(struct nt_run *r, struct nt_drop_places **places);
 enum nt_loc_class nt_drop_class(const struct nt_drop_places *p, uint64_t addr);
+/* Of class NT_LOC_ICMP: was the message delivered, not dropped? echo: it is one, or may be. */
+bool nt_drop_delivered(struct nt_run *r, uint32_t reason, const struct nt_flow *f, bool echo);
 /* Effective location of a raw one, by a stack (may be NULL). */
 uint64_t nt_drop_place(const struct nt_drop_places *p, uint64_t raw, const uint64_t *stack, size_t n);
 /* Index of the frame that holds location: frames above it are the probe's own. 0 if none. */

@@ -171,6 +171,7 @@ enum nt_loc_class {
 	NT_LOC_BENIGN,		/* normal ends of life */
 	NT_LOC_LISTED,		/* named by --location */
 	NT_LOC_DEFERRED,	/* net_tx_action: frees what hard-irq code parked */
+	NT_LOC_ICMP,		/* older icmp receive functions: free what they delivered, too */
 };
 
 #define NT_LOC_RANGES 64	/* a power of two: searched by halving */
@@ -186,6 +187,7 @@ struct nt_drop_cfg {
 	__u32 reason[NT_REASONS];
 	__u32 n_reasons;
 	__u32 exclude;			/* reasons are to be left out, not to be kept */
+	__u32 no_socket, not_specified;	/* ids of this kernel; 0: it has no reasons */
 };
 
 enum nt_drop_switch {			/* bits of NT_CONST_TOOL0 in drop programs */

@@ -18,13 +18,15 @@ struct place_rule {
 /*
  * Wrappers free for somebody else. skb_release_data frees what belongs to a packet that was
  * counted already. Benign: sockets that close, packet taps, raw sockets' copies, AF_UNIX,
- * netlink, multicast nobody joined.
+ * netlink, multicast nobody joined. NT_LOC_ICMP: the packet decides (nt_drop_icmp_delivered()).
  */
 static const struct place_rule rules[] = {
 	{ NT_LOC_CHILD, "skb_release_data" },
 	{ NT_LOC_DEFERRED, "net_tx_action" },
+	{ NT_LOC_ICMP, "icmp_rcv|icmpv6_rcv" },
 	{ NT_LOC_WRAPPER,
 	  "kfree_skb|kfree_skb_reason|__kfree_skb|sk_skb_reason_drop|kfree_skb_list|kfree_skb_list_reason|"
+	  "__tcf_kfree_skb_list|"
 	  "skb_queue_purge|skb_queue_purge_reason|skb_rbtree_purge|inet_frag_rbtree_purge|rtnl_kfree_skbs|"
 	  "__dev_kfree_skb_any|dev_kfree_skb_any_reason|tcp_drop|tcp_drop_reason|sock_queue_rcv_skb*" },
 };
@@ -85,7 +87,8 @@ static enum nt_loc_class class_of_name(const struct nt_drop_places *p, const cha
 		if (matches(p->opts->location.item[i], strlen(p->opts->location.item[i]), name))
 			return NT_LOC_LISTED;
 	for (size_t i = 0; i < NT_COUNT(rules); i++)
-		if (in_list(rules[i].patterns, name))
+		if (in_list(rules[i].patterns, name) &&
+		    (rules[i].class != NT_LOC_ICMP || !p->opts->normal_list))
 			return rules[i].class;
 	return in_list(p->benign, name) ? NT_LOC_BENIGN : NT_LOC_OTHER;
 }
@@ -271,11 +274,28 @@ int nt_drop_configure(struct nt_run *r, struct nt_err *err)
 	return 0;
 }
 
+/* 0: this kernel has no reasons, as its drops have it. */
+static uint32_t reason_id(struct nt_run *r, const char *name)
+{
+	uint32_t id = nt_run_reason_id(r, name);
+
+	return id == UINT32_MAX ? 0 : id;
+}
+
+/* The rule of nt_drop_icmp_delivered() in bpf/lib/drop.bpf.h. */
+bool nt_drop_delivered(struct nt_run *r, uint32_t reason, const struct nt_flow *f, bool echo)
+{
+	if (f->proto != 1 && reason == reason_id(r, "NOT_SPECIFIED"))
+		return true;
+	return echo && reason == reason_id(r, "NO_SOCKET");
+}
+
 int nt_drop_prepare(struct nt_run *r, struct nt_drop_places **places, struct nt_err *err)
 {
 	const struct nt_drop_opts *o = opts_of(r);
 	const struct nt_strlist *l = o->reason.n ? &o->reason : &o->exclude_reason;
-	struct nt_drop_cfg cfg = { .exclude = o->reason.n == 0 };
+	struct nt_drop_cfg cfg = { .exclude = o->reason.n == 0, .no_socket = reason_id(r, "NO_SOCKET"),
+				   .not_specified = reason_id(r, "NOT_SPECIFIED") };
 	uint32_t zero = 0;
 
 	for (size_t i = 0; i < l->n && i < NT_REASONS; i++) {

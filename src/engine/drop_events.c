@@ -199,14 +199,16 @@ static void verbose_text(struct nt_run *r, const struct nt_drop_event *e)
 
 static void event_text(struct nt_run *r, const struct nt_drop_event *e)
 {
-	char time[40], dev[32], reason[48], place[96], comm[40], stack[4096];
+	char time[40], dev[32], reason[48], place[96], comm[40], line[256], task[96], stack[4096];
 	const char *h = hint(text_of(r, "reason", e, reason, sizeof(reason)));
-
-	nt_text(nt_run_out(r), "\n%s %s%s  %s at %s  cpu %u  current %s %u/%u\n",
+	size_t width = (size_t)snprintf(line, sizeof(line), "%s %s%s  %s at %s",
 		text_of(r, "time", e, time, sizeof(time)), text_of(r, "ifname", e, dev, sizeof(dev)),
 		e->pkt.bits & NT_PKT_IIF ? " (came in by)" : "", reason,
-		text_of(r, "location", e, place, sizeof(place)), e->cpu,
-		text_of(r, "comm", e, comm, sizeof(comm)), e->pid, e->tid);
+		text_of(r, "location", e, place, sizeof(place)));
+
+	width += (size_t)snprintf(task, sizeof(task), "  cpu %u  current %s %u/%u", e->cpu,
+				  text_of(r, "comm", e, comm, sizeof(comm)), e->pid, e->tid);
+	nt_text(nt_run_out(r), "\n%s%s%s\n", line, width > NT_DROP_COLUMNS ? "\n  " : "", task);
 	l2_text(r, e);
 	l3_text(r, e);
 	if (nt_run_common(r)->verbose)
@@ -309,6 +311,9 @@ static bool wanted(struct nt_run *r, const struct nt_drop_event *e)
 
 	if (opts_of(r)->show_benign || opts_of(r)->location.n)
 		return true;
+	if (class == NT_LOC_ICMP &&
+	    nt_drop_delivered(r, e->reason, &e->pkt.flow, e->pkt.bits & NT_PKT_ECHO))
+		class = NT_LOC_BENIGN;
 	p->suppressed += class == NT_LOC_BENIGN;
 	p->child += class == NT_LOC_CHILD;
 	return class != NT_LOC_BENIGN && class != NT_LOC_CHILD;

@@ -106,6 +106,9 @@ static bool judge_again(struct nt_run *r, struct nt_drop_entry *e)
 		e->key.location = nt_drop_place(p->places, e->key.location, frames,
 						nt_drop_stack_of(r, e, frames));
 	class = nt_drop_class(p->places, e->key.location);
+	if (class == NT_LOC_ICMP &&	/* rows by stack alone have no flow */
+	    nt_drop_delivered(r, e->key.reason, &e->key.flow, e->key.flow.icmp_id || !e->key.flow.proto))
+		class = NT_LOC_BENIGN;
 	return opts_of(r)->show_benign || (class != NT_LOC_BENIGN && class != NT_LOC_CHILD);
 }
 
@@ -156,10 +159,11 @@ static struct nt_drop_totals minus(struct nt_drop_totals a, const struct nt_drop
 	return a;
 }
 
-static void count_evicted(struct nt_run *r, size_t present)
+/* inserted: from before the entries were read, so that those added meanwhile do not count. */
+static void count_evicted(struct nt_run *r, uint64_t inserted, size_t present)
 {
 	struct nt_drop_stats *p = nt_run_priv(r);
-	uint64_t evicted = nt_run_stat(r, NT_STAT_INSERTED) - present;
+	uint64_t evicted = inserted - present;
 
 	if (evicted > p->evicted && evicted < UINT64_MAX / 2) {
 		nt_run_lost(r, NT_STAT_EVICTED, evicted - p->evicted);
@@ -179,6 +183,7 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 {
 	struct nt_drop_stats *p = nt_run_priv(r);
 
+	read_mib(r, &p->mib_start);
 	read_mib(r, &p->mib);
 	return nt_drop_prepare(r, &p->places, err);
 }
@@ -212,19 +217,20 @@ static void report(struct nt_run *r, bool cumulative, size_t top, size_t frames)
 	struct nt_drop_stats *p = nt_run_priv(r);
 	struct nt_drop_snapshot now = { .entry = NULL };
 	struct nt_drop_totals all, part;
+	uint64_t inserted = nt_run_stat(r, NT_STAT_INSERTED);
 	struct nt_mib mib;
 
 	nt_drop_load_places(r, &p->places);
 	read_entries(r, &now);
 	make_rows(r, &now, cumulative);
 	read_totals(r, &all);
-	count_evicted(r, now.n);
+	count_evicted(r, inserted, now.n);
 	part = cumulative ? all : minus(all, &p->last_totals);
 	show_totals(r, &part, &all);
 	nt_drop_show_rows(r, part.drops, top, frames);
 	nt_drop_show_rankings(r);
 	read_mib(r, &mib);
-	nt_drop_show_counters(r, &mib);
+	nt_drop_show_counters(r, cumulative ? &p->mib_start : &p->mib, &mib);
 	if (cumulative) {
 		nt_mib_free(&mib);
 	} else {
@@ -257,6 +263,7 @@ static void release(struct nt_run *r)
 	struct nt_drop_stats *p = nt_run_priv(r);
 
 	nt_drop_free_places(p->places);
+	nt_mib_free(&p->mib_start);
 	nt_mib_free(&p->mib);
 	free(p->last.entry);
 	free(p->rows);

@@ -26,7 +26,7 @@ struct nt_drop_stats {
 	struct nt_drop_totals last_totals;
 	uint64_t evicted;
 	uint64_t benign_late;	/* counted as drops before the places were known */
-	struct nt_mib mib;
+	struct nt_mib mib_start, mib;	/* before the first and since the last report */
 	uint64_t cycle;
 	struct nt_drop_entry *rows;	/* of the report that is being made */
 	size_t n_rows;
@@ -37,6 +37,6 @@ size_t nt_drop_stack_of(struct nt_run *r, const struct nt_drop_entry *e, uint64_
 /* drop_stats_show.c: the rows in p->rows, rankings (--by), the kernel's counters that rose. */
 void nt_drop_show_rows(struct nt_run *r, uint64_t all, size_t top, size_t frames);
 void nt_drop_show_rankings(struct nt_run *r);
-void nt_drop_show_counters(struct nt_run *r, struct nt_mib *now);
+void nt_drop_show_counters(struct nt_run *r, const struct nt_mib *before, const struct nt_mib *now);
 
 #endif

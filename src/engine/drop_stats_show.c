@@ -77,10 +77,10 @@ static void flow_text(struct nt_run *r, const struct nt_flow *f)
 	nt_fmt_addr(f->saddr, src, sizeof(src));
 	nt_fmt_addr(f->daddr, dst, sizeof(dst));
 	if (f->sport || f->dport)
-		nt_text(nt_run_out(r), "        %s %s:%u -> %s:%u\n", name ? name : proto, src,
+		nt_text(nt_run_out(r), "        %s %s port %u > %s port %u\n", name ? name : proto, src,
 			__builtin_bswap16(f->sport), dst, __builtin_bswap16(f->dport));
 	else
-		nt_text(nt_run_out(r), "        %s %s -> %s\n", name ? name : proto, src, dst);
+		nt_text(nt_run_out(r), "        %s %s > %s\n", name ? name : proto, src, dst);
 }
 
 static void stack_text(struct nt_run *r, const struct nt_drop_entry *e, size_t most)
@@ -111,13 +111,16 @@ static const char *cell(struct nt_run *r, size_t field, const struct nt_drop_ent
 
 static void row_text(struct nt_run *r, size_t rank, const struct nt_drop_entry *e, uint64_t all, size_t frames)
 {
-	char count[32], packets[32], bytes[32], dev[32], reason[48], place[96];
-
-	nt_text(nt_run_out(r), "%4zu  %10s  %5.1f%%  %10s  %12s  %-15s  %-24s %s\n", rank,
+	char count[32], packets[32], bytes[32], dev[32], reason[48], place[96], line[256];
+	size_t width = (size_t)snprintf(line, sizeof(line), "%4zu %9s %5.1f%% %9s %11s  %-10s %-20s", rank,
 		cell(r, 0, e, count, sizeof(count)), share(e->val.count, all),
 		nt_fmt_count(e->val.packets, packets, sizeof(packets)),
 		nt_fmt_count(e->val.bytes, bytes, sizeof(bytes)), cell(r, 3, e, dev, sizeof(dev)),
-		cell(r, 6, e, reason, sizeof(reason)), cell(r, 8, e, place, sizeof(place)));
+		cell(r, 6, e, reason, sizeof(reason)));
+
+	cell(r, 8, e, place, sizeof(place));
+	nt_text(nt_run_out(r), "%s%s%s\n", line,
+		width + strlen(place) < NT_DROP_COLUMNS ? " " : "\n        ", place);
 	if (opts_of(r)->group_by != NT_DROP_GROUP_STACK)
 		flow_text(r, &e->key.flow);
 	stack_text(r, e, frames);
@@ -130,8 +133,8 @@ void nt_drop_show_rows(struct nt_run *r, uint64_t all, size_t top, size_t frames
 
 	nt_json_arr(nt_run_out(r), "rows");
 	if (n)
-		nt_text(nt_run_out(r), "rank       drops   share     packets         bytes  device"
-			"           reason                   location\n");
+		nt_text(nt_run_out(r), "rank     drops  share   packets       bytes  device     reason"
+			"               location\n");
 	for (size_t i = 0; i < n; i++) {
 		if (nt_out_format(nt_run_out(r)) == NT_JSON)
 			row_json(r, &p->rows[i], all);
@@ -275,7 +278,8 @@ static bool explain(struct nt_run *r, struct counter_row *c)
 {
 	const struct nt_drop_stats *p = nt_run_priv(r);
 
-	if (opts_of(r)->group_by == NT_DROP_GROUP_STACK)
+	if (opts_of(r)->group_by == NT_DROP_GROUP_STACK ||
+	    nt_run_reason_id(r, "NO_SOCKET") == UINT32_MAX)	/* before 5.17 */
 		return false;
 	for (size_t k = 0; k < NT_COUNT(explains); k++) {
 		if (strcmp(explains[k].counter, c->rise.name))
@@ -317,12 +321,11 @@ static const struct nt_field counter_fields[] = {
 	  .has_off = offsetof(struct counter_row, bits), .has_mask = EXPLAINED },
 };
 
-void nt_drop_show_counters(struct nt_run *r, struct nt_mib *now)
+void nt_drop_show_counters(struct nt_run *r, const struct nt_mib *before, const struct nt_mib *now)
 {
-	struct nt_drop_stats *p = nt_run_priv(r);
 	struct nt_mib_row *rises = calloc(now->n + 1, sizeof(*rises));
 	struct counter_row *rows = calloc(now->n + 1, sizeof(*rows));
-	size_t n = rises && rows ? nt_mib_rises(&p->mib, now, rises) : 0, shown = 0;
+	size_t n = rises && rows ? nt_mib_rises(before, now, rises) : 0, shown = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (!tells_of_loss(rises[i].name))

@@ -22,7 +22,7 @@ int nt_latency_check(struct nt_run *r, struct nt_err *err)
 
 	if (nt_latency_opts_of(r)->summary && c->count && !c->interval_ns)
 		return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
-			"--count without events: --summary shows none: give --interval or --duration");
+			"--count without events: --summary shows none: give --interval too");
 	nt_run_set_aggregates(r, aggregates(r));
 	return 0;
 }

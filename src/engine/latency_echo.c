@@ -35,7 +35,8 @@ void nt_echo_text(const void *key, char *buf, size_t size)
 	const struct nt_echo_key *k = key;
 	char from[64], to[64];
 
-	snprintf(buf, size, "%s > %s  %s id %u seq %u", nt_fmt_addr(k->initiator, from, sizeof(from)),
+	snprintf(buf, size, "%s > %s  %s id %u seq %u",
+		 nt_fmt_addr(k->initiator, from, sizeof(from)),
 		 nt_fmt_addr(k->target, to, sizeof(to)), nt_echo_protocol(key),
 		 __builtin_bswap16(k->id), __builtin_bswap16(k->seq));
 }

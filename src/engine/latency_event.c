@@ -154,8 +154,9 @@ static void fill(struct nt_run *r, const struct nt_latency_event *e, struct show
 /* Frames of the tracing itself come first: programs and trampolines of BPF, the kprobe's path. */
 static bool is_tracing(struct nt_run *r, uint64_t addr)
 {
-	static const char *const names[] = { "bpf_", "__bpf_", "__traceiter_", "trace_call_bpf", "kprobe_",
-					     "ftrace_", "optimized_callback", "aggr_pre_handler" };
+	static const char *const names[] = { "bpf_", "__bpf_", "__traceiter_", "trace_call_bpf",
+					     "kprobe_", "ftrace_", "optimized_callback",
+					     "aggr_pre_handler" };
 	uint64_t offset;
 	const char *sym = nt_run_names(r)->ksym(nt_run_names(r)->ctx, addr, &offset);
 
@@ -227,8 +228,8 @@ static void show_json(struct nt_run *r, const struct shown *s)
 
 /* ---- text ---- */
 
-static const char *text_of(struct nt_run *r, const struct nt_field *rows, size_t n, const char *name,
-			   const void *rec, char *buf, size_t size)
+static const char *text_of(struct nt_run *r, const struct nt_field *rows, size_t n,
+			   const char *name, const void *rec, char *buf, size_t size)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(rows[i].name, name))
@@ -252,8 +253,8 @@ static void show_head(struct nt_run *r, const struct shown *s)
 	else if (s->ended == NT_LAT_TIMEOUT)
 		nt_text(o, "TIMEOUT after %s\n", s->last_stage);
 	else
-		nt_text(o, "%s after %s\n", s->ended == NT_LAT_SUPERSEDED ? "SENT AGAIN" : "UNFINISHED",
-			s->last_stage);
+		nt_text(o, "%s after %s\n",
+			s->ended == NT_LAT_SUPERSEDED ? "SENT AGAIN" : "UNFINISHED", s->last_stage);
 	nt_text(o, "    %u bytes, ttl %u", s->lat.len, s->lat.ttl);
 	if (s->lat.pid)
 		nt_text(o, ", sent by %s %u/%u",
@@ -309,8 +310,11 @@ static void show_stage(struct nt_run *r, const struct shown *s, uint32_t i,
 		text_of(r, stage_rows, NT_COUNT(stage_rows), "ifname", g, dev, sizeof(dev));
 	if (!first)
 		nt_fmt_ns(g->delta_ns, ns, sizeof(ns));
-	nt_text(o, "    %-8s %-10s %9s   cpu %u%s%s%s%s\n", leg, g->name, ns, g->cpu, *dev ? "  " : "",
-		dev, outside && !first ? "  after " : "", outside && !first ? d->outside[s->direction] : "");
+	nt_text(o, "    %-8s %-10s %9s   cpu %u%s%s", leg, g->name, ns, g->cpu, *dev ? "  " : "",
+		dev);
+	if (outside && !first)
+		nt_text(o, "  (%s)", d->outside[s->direction]);
+	nt_text(o, "\n");
 }
 
 static void show_sum(struct nt_run *r, const struct shown *s)
@@ -319,10 +323,11 @@ static void show_sum(struct nt_run *r, const struct shown *s)
 	double total = s->total_ns ? (double)s->total_ns : 1;
 	char leg1[32], leg2[32], outside[32];
 
-	if (s->ended != NT_LAT_COMPLETE || (s->has & (HAS_LEG1 | HAS_LEG2)) != (HAS_LEG1 | HAS_LEG2))
+	if (s->ended != NT_LAT_COMPLETE || !(s->has & HAS_LEG1) || !(s->has & HAS_LEG2))
 		return;
 	nt_text(nt_run_out(r), "    = %s %s (%.1f%%) + %s %s (%.1f%%) + %s %s (%.1f%%)\n",
-		d->leg[0], nt_fmt_ns(s->leg_ns[0], leg1, sizeof(leg1)), 100 * (double)s->leg_ns[0] / total,
+		d->leg[0], nt_fmt_ns(s->leg_ns[0], leg1, sizeof(leg1)),
+		100 * (double)s->leg_ns[0] / total,
 		d->outside[s->direction], nt_fmt_ns(s->external_ns, outside, sizeof(outside)),
 		100 * (double)s->external_ns / total,
 		d->leg[1], nt_fmt_ns(s->leg_ns[1], leg2, sizeof(leg2)),

@@ -227,8 +227,8 @@ static void text_table(struct nt_run *r, struct nt_latency_figures *f, uint32_t 
 	if (!h[NT_LAT_HIST_TOTAL].count)
 		return;
 	for (size_t i = 0; i < n; i++)
-		put_row(&row[used++], d->stage[dir][pair[i].from].name, d->stage[dir][pair[i].to].name,
-			pair[i].hist, pair[i].share);
+		put_row(&row[used++], d->stage[dir][pair[i].from].name,
+			d->stage[dir][pair[i].to].name, pair[i].hist, pair[i].share);
 	if (h[NT_LAT_HIST_LEG1].count && total > 0) {
 		put_row(&row[used++], d->leg[0], "(leg 1)", &h[NT_LAT_HIST_LEG1],
 			(double)h[NT_LAT_HIST_LEG1].sum / total);

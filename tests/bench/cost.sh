@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # Guest instructions that tools add to fixed loads; tests/bench/run reads the figures.
 # timeout: 100000
 #

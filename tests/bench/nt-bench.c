@@ -23,7 +23,7 @@ void bench_die(const char *what)
 }
 
 static const struct { const char *name; int (*run)(int, char **); const char *help; } verbs[] = {
-	{ "bare", bench_bare, "KIND:TARGET...        attach empty programs, say ready, wait for a signal" },
+	{ "bare", bench_bare, "KIND:TARGET...        attach empty programs, say ready" },
 	{ "frames", bench_frames, "DEV N ROUNDS          send UDP frames that are not for the other end" },
 	{ "ping", bench_ping, "ADDRESS N ROUNDS      one echo after the other" },
 	{ "tap", bench_tap, "NAME N ROUNDS         send frames into a tap and take them out again" },
@@ -35,8 +35,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (!strcmp(argv[1], verbs[i].name))
 			return verbs[i].run(argc - 2, argv + 2);
-	fputs("usage: nt-bench VERB ARGUMENTS\nLoads print the ns of each round, the first is for warming up.\n\n",
-	      stderr);
+	fputs("usage: nt-bench VERB ARGUMENTS\n"
+	      "Loads print the ns of each round, the first is for warming up.\n\n", stderr);
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		fprintf(stderr, "  %-8s %s\n", verbs[i].name, verbs[i].help);
 	return 2;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # Time from exec to the start line and memory of each tool; tests/bench/run reads them.
 # where: guest host
 # timeout: 600

@@ -44,7 +44,9 @@ static unsigned int n_frames, too_short;
 static unsigned int passed, failed, not_linear, beside, cut_tagged;
 static unsigned long compared[FP_VIEWS];
 
-static const char *const view_names[FP_VIEWS] = { "sent", "received", "from the IP header", "dropped" };
+static const char *const view_names[FP_VIEWS] = {
+	"sent", "received", "from the IP header", "dropped",
+};
 static const char *const kind_names[FP_KINDS] = { "tp_btf", "raw_tp" };
 
 /* ---- frames ---- */

@@ -68,7 +68,8 @@ NT_INLINE int count(const bool direct, struct sk_buff *skb, struct net_device *d
 	struct nt_queue_traffic *t;
 	struct nt_cur *c = nt_cur_get();
 	__u16 gso, segs;
-	__u32 row, bucket;
+	__u64 class, bucket;	/* 64 bits: the bound must hold for the very register that indexes */
+	__u32 row;
 	int d;
 
 	d = device_index(direct, dev);
@@ -91,7 +92,11 @@ NT_INLINE int count(const bool direct, struct sk_buff *skb, struct net_device *d
 	__sync_fetch_and_add(&t->segments, segs);
 	__sync_fetch_and_add(&t->bytes, c->len);
 	__sync_fetch_and_add(&t->wire_bytes, c->len + (segs > 1 ? (segs - 1) * header_len(c) : 0));
-	__sync_fetch_and_add(&t->size[size_class(c->len)], 1);
+	class = size_class(c->len);
+	NT_BARRIER(class);
+	if (class >= NT_SIZE_CLASSES)
+		class = NT_SIZE_CLASSES - 1;
+	__sync_fetch_and_add(&t->size[class], 1);
 	bucket = nt_log2(c->len ? c->len : 1);
 	NT_BARRIER(bucket);
 	if (bucket >= NT_SIZE_POW2)

@@ -1,6 +1,6 @@
 # Drops of every kind in known numbers: how many, why, where, and what was in them.
 # where: guest host
-# timeout: 240
+# timeout: 400
 
 need_cmd nft tcpdump
 TRAFFIC=$REPO/build/tests/traffic

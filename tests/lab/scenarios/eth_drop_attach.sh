@@ -1,6 +1,6 @@
 # The same drops by each kind of hook and of buffer.
 # where: guest host
-# timeout: 240
+# timeout: 400
 
 TRAFFIC=$REPO/build/tests/traffic
 topo_pair

@@ -1,5 +1,5 @@
 # What the options select and what the same filter expression selects is the same, exactly.
-# timeout: 400
+# timeout: 600
 
 need_cmd nft
 need_module 8021q cls_matchall act_gact

@@ -1,6 +1,6 @@
 # Packets and sizes by queue and direction against the link's own counters.
 # where: guest host
-# timeout: 300
+# timeout: 400
 
 need_cmd iperf3 ethtool
 TRAFFIC=$REPO/build/tests/traffic
@@ -97,7 +97,7 @@ for offload in off on; do
         done
     done
 done
-check_jq "nothing to segment" txoff "$DEF .[-1].tx | sum(.; .segments) == sum(.; .packets) and sum(.; .bytes) > 8388608"
+check_jq "nothing to segment" txoff "$DEF .[-1].tx | sum(.; .segments) == sum(.; .packets) and sum(.; .bytes) > 1000000"
 check_jq "segmented later" txon "$DEF .[-1].tx | sum(.; .segments) > sum(.; .packets) and
     sum(.; .wire_bytes) > sum(.; .bytes) and (sum(.; .size[3]) + sum(.; .size[4]) + sum(.; .size[5])) > 0 and
     (sum(.; .wire_bytes) - sum(.; .bytes)) == 66 * (sum(.; .segments) - sum(.; .packets))"

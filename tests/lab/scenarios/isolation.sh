@@ -1,6 +1,6 @@
 # A program that the verifier refuses costs what it is for, and nothing else.
 # where: guest host
-# timeout: 120
+# timeout: 400
 
 allow_verifier_rejection
 need_cmd bpftool

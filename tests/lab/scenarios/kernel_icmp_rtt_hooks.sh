@@ -1,5 +1,5 @@
 # The same sessions by other mechanisms, and with the three tracepoints alone.
-# timeout: 240
+# timeout: 400
 
 topo_pair
 netem vb b delay 20ms

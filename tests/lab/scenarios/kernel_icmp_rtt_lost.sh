@@ -1,5 +1,5 @@
 # Pings that do not come back, come back twice, or are too many: each is counted once.
-# timeout: 300
+# timeout: 600
 
 SEND=$REPO/build/tests/traffic/nt-send
 need_cmd nft

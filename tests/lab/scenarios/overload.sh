@@ -1,6 +1,6 @@
 # A buffer that is too small: what is not shown is counted, to the packet.
 # where: guest host
-# timeout: 240
+# timeout: 400
 
 TRAFFIC=$REPO/build/tests/traffic
 topo_pair

@@ -1,6 +1,6 @@
 # Ends in time, whatever ends it, and leaves nothing.
 # where: guest host
-# timeout: 120
+# timeout: 400
 
 need_cmd bpftool
 TRAFFIC=$REPO/build/tests/traffic
@@ -28,6 +28,9 @@ for signal in INT TERM; do
     nt_start "stat$signal" kernel_drop_stack_stats_summary -i 60
     nt_start_in b "net$signal" iface_netstat -n vb -i 60
     in_a "$TRAFFIC/nt-send" udp --to 10.77.0.2 --port 9 --count 20
+    # The names of functions are read after the start line, which takes a second under emulation.
+    wait_for 10 grep -q '"type":"event"' drop$signal.json
+    in_guest && sleep 3
     check "programs are there" "$(programs)" '>=' 4
     for name in drop stat net; do
         ends $name$signal $signal
