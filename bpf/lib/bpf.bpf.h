@@ -62,12 +62,20 @@ NT_INLINE __u64 nt_const(const __u32 id)
 /*
  * The gate: opened once every hook is attached, shut before the summary is
  * read. So nothing is counted half, and the summary does not wait for the
- * kernel to detach.
- *
- * With it lies the depth of our programs on this CPU: an interrupt may run one
- * while another is at work, and each needs scratch memory of its own. A deeper
- * one than NT_DEPTH does nothing and is counted as missed. The additions are
- * atomic because trampolines only forbid migration (5.12+), not preemption.
+ * kernel to detach. A plain array: its lookup is inlined on every kernel.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} nt_open SEC(".maps");
+
+/*
+ * The depth of our programs on this CPU: an interrupt may run one while another
+ * is at work, and each needs scratch memory of its own. A deeper one than
+ * NT_DEPTH does nothing and is counted as missed. The additions are atomic
+ * because trampolines only forbid migration (5.12+), not preemption.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -75,6 +83,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct nt_gate);
 } nt_gate SEC(".maps");
+
+NT_INLINE bool nt_is_open(void)
+{
+	__u32 zero = 0, *open = bpf_map_lookup_elem(&nt_open, &zero);
+
+	return open && *open;
+}
 
 NT_INLINE struct nt_gate *nt_gate_get(void)
 {
@@ -91,19 +106,22 @@ NT_INLINE __u32 nt_depth(void)
 	return g ? g->depth - 1 : 0;
 }
 
-#define NT_GATED(call)									\
+#define NT_GATED(reject, call)								\
 {											\
-	struct nt_gate *gate = nt_gate_get();						\
+	struct nt_gate *gate;								\
 											\
-	if (!gate || !gate->open)							\
+	if (!nt_is_open() || (reject))							\
+		return 0;								\
+	gate = nt_gate_get();								\
+	if (!gate)									\
 		return 0;								\
 	if (gate->depth >= NT_DEPTH) {							\
 		gate->too_deep++;							\
 		return 0;								\
 	}										\
-	__sync_fetch_and_add(&gate->depth, 1);					\
+	__sync_fetch_and_add(&gate->depth, 1);						\
 	call;										\
-	__sync_fetch_and_add(&gate->depth, -1);					\
+	__sync_fetch_and_add(&gate->depth, -1);						\
 	return 0;									\
 }
 
@@ -117,31 +135,42 @@ NT_INLINE __u32 nt_depth(void)
  * and stem__kprobe. NT_RET makes stem__fexit and stem__kretprobe; it sees the
  * return value only (a kretprobe no longer has the arguments), nargs is the
  * number of arguments of the function, behind which fexit finds the value.
+ * NT_TP_SKB and NT_FUNC_SKB are for hooks whose first argument is the skb that
+ * the filter is about: most of what it rejects is rejected by nt_quick_reject()
+ * (filter.bpf.h) before anything else happens.
  * Nothing runs while the gate is shut. Attach targets are the hook table's
  * business (struct nt_hook), not ours.
  */
-#define NT_TP(stem, args...)								\
+#define NT_TP_(stem, reject_direct, reject_plain, args...)				\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ##args);			\
 SEC("tp_btf") int stem##__tp_btf(__u64 *ctx)						\
-NT_GATED(stem##__body(ctx, true, NT_ARGS_CTX(args)))					\
+NT_GATED(reject_direct, stem##__body(ctx, true, NT_ARGS_CTX(args)))			\
 SEC("raw_tp") int stem##__raw_tp(__u64 *ctx)						\
-NT_GATED(stem##__body(ctx, false, NT_ARGS_CTX(args)))					\
+NT_GATED(reject_plain, stem##__body(ctx, false, NT_ARGS_CTX(args)))			\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ##args)
 
-#define NT_FUNC(stem, args...)								\
+#define NT_TP(stem, args...) NT_TP_(stem, false, false, ##args)
+#define NT_TP_SKB(stem, at, args...) NT_TP_(stem, nt_quick_reject(true, (void *)ctx[0], at), \
+					    nt_quick_reject(false, (void *)ctx[0], at), ##args)
+
+#define NT_FUNC_(stem, reject_direct, reject_plain, args...)				\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ##args);			\
 SEC("fentry") int stem##__fentry(__u64 *ctx)						\
-NT_GATED(stem##__body(ctx, true, NT_ARGS_CTX(args)))					\
+NT_GATED(reject_direct, stem##__body(ctx, true, NT_ARGS_CTX(args)))			\
 SEC("kprobe") int stem##__kprobe(struct pt_regs *ctx)					\
-NT_GATED(stem##__body(ctx, false, NT_ARGS_REGS(args)))					\
+NT_GATED(reject_plain, stem##__body(ctx, false, NT_ARGS_REGS(args)))			\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ##args)
+
+#define NT_FUNC(stem, args...) NT_FUNC_(stem, false, false, ##args)
+#define NT_FUNC_SKB(stem, at, args...) NT_FUNC_(stem, nt_quick_reject(true, (void *)ctx[0], at), \
+		nt_quick_reject(false, (void *)PT_REGS_PARM1(ctx), at), ##args)
 
 #define NT_RET(stem, nargs, ret)							\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ret);				\
 SEC("fexit") int stem##__fexit(__u64 *ctx)						\
-NT_GATED(stem##__body(ctx, true, ctx[nargs]))						\
+NT_GATED(false, stem##__body(ctx, true, ctx[nargs]))					\
 SEC("kretprobe") int stem##__kretprobe(struct pt_regs *ctx)				\
-NT_GATED(stem##__body(ctx, false, PT_REGS_RC(ctx)))					\
+NT_GATED(false, stem##__body(ctx, false, PT_REGS_RC(ctx)))				\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ret)
 
 #define NT_LICENSE char LICENSE[] SEC("license") = "GPL"

@@ -158,7 +158,7 @@ NT_INLINE bool nt_drop_wanted(const bool direct, void *ctx, struct nt_drop *d,
 			      struct sk_buff *skb, void *location)
 {
 	const __u64 mask = nt_const(NT_CONST_FILTER);
-	const bool dev_first = (mask & NT_FILTER_DEV) || nt_const(NT_CONST_PCAP);
+	const bool dev_first = mask & NT_FILTER_DEV;
 
 	d->location_raw = (__u64)location;
 	d->reason = nt_drop_reason(ctx);

@@ -58,6 +58,11 @@ NT_INLINE bool nt_proto_match(const __u64 mask, const struct nt_tuple *t, const 
 	return c->flow.proto == t->proto;
 }
 
+NT_INLINE bool nt_version_match(const __u64 mask, const struct nt_cur *c)
+{
+	return (c->bits & NT_PKT_L3) && (!(mask & NT_FILTER_IP6) || c->flow.ip_version == 6);
+}
+
 NT_INLINE bool nt_vlan_match(const struct nt_tuple *t, const struct nt_cur *c)
 {
 	return (c->n_vlan > 0 && (c->vlan[0] & 0xfff) == t->vlan) ||
@@ -69,6 +74,62 @@ NT_INLINE bool nt_port_match(const struct nt_cur *c, __be16 port, __u16 low, __u
 	__u16 p = bpf_ntohs(port);
 
 	return (c->bits & NT_PKT_PORTS) && p >= low && p <= high;
+}
+
+/*
+ * A first look that costs one read of packet bytes: most packets are IPv4
+ * without options, and most of those that a filter rejects have another
+ * protocol, address or port. True only if nt_tuple_match() would reject too;
+ * whatever this does not know is left to that.
+ */
+NT_INLINE bool nt_quick_reject(const bool direct, struct sk_buff *skb, const enum nt_at at)
+{
+	const __u64 mask = nt_const(NT_CONST_FILTER);
+	struct {
+		struct nt_ipv4 ip;
+		__be16 sport, dport;
+	} h;
+	__u64 head, off;
+	struct nt_tuple *t;
+	__u32 zero = 0;
+
+	if (!(mask & (NT_FILTER_L3 | NT_FILTER_L4)) || (mask & NT_FILTER_ANY))
+		return false;
+	if (NT_GET(direct, skb, protocol) != bpf_htons(NT_ETH_P_IP))
+		return false;
+	head = (__u64)NT_GET(direct, skb, head);
+	off = NT_GET(direct, skb, network_header);
+	if (at == NT_AT_DATA_L3)	/* network_header may be stale there */
+		off = (__u64)NT_GET(direct, skb, data) - head;
+	else if (!off || off == 0xffff)
+		return false;
+	else if (at == NT_AT_DATA_L2 &&		/* not the one behind this Ethernet header */
+		 off - ((__u64)NT_GET(direct, skb, data) - head) != NT_ETH_HLEN)
+		return false;
+	if (off + sizeof(h) > NT_GET(direct, skb, tail) ||
+	    bpf_probe_read_kernel(&h, sizeof(h), (void *)(head + off)) || h.ip.vihl != 0x45)
+		return false;
+	t = bpf_map_lookup_elem(&nt_tuple, &zero);
+	if (!t)
+		return false;
+	if ((mask & NT_FILTER_PROTO) && h.ip.protocol != t->proto)
+		return true;
+	/* the lower 32 bits decide for IPv4; an IPv6 filter's may match, then the long way says no */
+	if ((mask & NT_FILTER_SRC) &&
+	    (*(__u32 *)h.ip.saddr & *(__u32 *)&t->src_mask[12]) != *(__u32 *)&t->src[12])
+		return true;
+	if ((mask & NT_FILTER_DST) &&
+	    (*(__u32 *)h.ip.daddr & *(__u32 *)&t->dst_mask[12]) != *(__u32 *)&t->dst[12])
+		return true;
+	if (!(mask & NT_FILTER_L4))
+		return false;
+	if (h.ip.frag_off & bpf_htons(0x1fff))
+		return true;		/* no ports */
+	if ((mask & NT_FILTER_SPORT) && (bpf_ntohs(h.sport) < t->sport_low ||
+					 bpf_ntohs(h.sport) > t->sport_high))
+		return true;
+	return (mask & NT_FILTER_DPORT) && (bpf_ntohs(h.dport) < t->dport_low ||
+					    bpf_ntohs(h.dport) > t->dport_high);
 }
 
 /* The device test is separate: hooks know the device in different ways. */
@@ -92,9 +153,9 @@ NT_INLINE bool nt_tuple_match(struct nt_cur *c)
 	if (mask & (NT_FILTER_L3 | NT_FILTER_L4)) {
 		nt_cur_l3(c);
 		NT_TEST(NT_FILTER_PROTO, nt_proto_match(mask, t, c));
-		NT_TEST(NT_FILTER_SRC, (c->bits & NT_PKT_L3) &&
+		NT_TEST(NT_FILTER_SRC, nt_version_match(mask, c) &&
 			nt_addr_match(c->flow.saddr, t->src, t->src_mask));
-		NT_TEST(NT_FILTER_DST, (c->bits & NT_PKT_L3) &&
+		NT_TEST(NT_FILTER_DST, nt_version_match(mask, c) &&
 			nt_addr_match(c->flow.daddr, t->dst, t->dst_mask));
 	}
 	if (mask & NT_FILTER_L4) {

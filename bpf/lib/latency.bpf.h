@@ -90,12 +90,14 @@ NT_INLINE enum nt_lat_fate nt_lat_fate_of(__u32 hash, __u32 ifindex, bool *same_
 	return NT_LAT_UNKNOWN;
 }
 
-NT_INLINE void nt_lat_hist(__u32 which, __u64 ns)
+/* Not static, so the verifier looks at it once and not at every call (5.6+). */
+__attribute__((noinline)) int nt_lat_hist(__u32 which, __u64 ns)
 {
 	struct nt_hist_raw *h = bpf_map_lookup_elem(&nt_hists, &which);
 
 	if (h)
 		nt_hist_record(h, ns);
+	return 0;
 }
 
 /* First visit of a stage counts; a packet may pass a hook again (stacked devices). */
@@ -126,6 +128,18 @@ NT_INLINE __u64 nt_lat_delta(__u64 from, __u64 to)
 	return 0;
 }
 
+/* What nt_lat_record() carries from stage to stage: in a map, as the verifier would follow every
+ * combination of seen stages on the stack. */
+struct nt_lat_walk {
+	__u64 first, prev, leg1_end, leg2_start;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, NT_DEPTH);
+	__type(key, __u32);
+	__type(value, struct nt_lat_walk);
+} nt_lat_walk SEC(".maps");
+
 /*
  * Histograms of a complete passage with two legs: stages below leg2 are the
  * first leg, the others the second, what lies between is outside this host.
@@ -133,33 +147,36 @@ NT_INLINE __u64 nt_lat_delta(__u64 from, __u64 to)
  */
 NT_SUBPROG __u64 nt_lat_record(const struct nt_lat *l, __u32 leg2, __u32 hists)
 {
-	__u64 prev = 0, first = 0, leg1_end = 0, leg2_start = 0, total;
-	__u32 i;
+	struct nt_lat_walk *w;
+	__u32 i, depth = nt_depth();
+	__u64 total;
 
-	if (!l)
+	w = bpf_map_lookup_elem(&nt_lat_walk, &depth);
+	if (!l || !w)
 		return 0;
+	__builtin_memset(w, 0, sizeof(*w));
 #pragma unroll
 	for (i = 0; i < NT_STAGES; i++) {
 		__u64 ts = l->ts[i];
 
 		if (!(l->seen & (1u << i)))
 			continue;
-		if (!first)
-			first = ts;
+		if (!w->first)
+			w->first = ts;
 		else
-			nt_lat_hist(hists + i, nt_lat_delta(prev, ts));
+			nt_lat_hist(hists + i, nt_lat_delta(w->prev, ts));
 		if (i < leg2)
-			leg1_end = ts;
-		else if (!leg2_start)
-			leg2_start = ts;
-		prev = ts;
+			w->leg1_end = ts;
+		else if (!w->leg2_start)
+			w->leg2_start = ts;
+		w->prev = ts;
 	}
-	total = nt_lat_delta(first, prev);
+	total = nt_lat_delta(w->first, w->prev);
 	nt_lat_hist(hists + NT_LAT_HIST_TOTAL, total);
-	if (leg1_end && leg2_start) {
-		nt_lat_hist(hists + NT_LAT_HIST_LEG1, nt_lat_delta(first, leg1_end));
-		nt_lat_hist(hists + NT_LAT_HIST_EXTERNAL, nt_lat_delta(leg1_end, leg2_start));
-		nt_lat_hist(hists + NT_LAT_HIST_LEG2, nt_lat_delta(leg2_start, prev));
+	if (w->leg1_end && w->leg2_start) {
+		nt_lat_hist(hists + NT_LAT_HIST_LEG1, nt_lat_delta(w->first, w->leg1_end));
+		nt_lat_hist(hists + NT_LAT_HIST_EXTERNAL, nt_lat_delta(w->leg1_end, w->leg2_start));
+		nt_lat_hist(hists + NT_LAT_HIST_LEG2, nt_lat_delta(w->leg2_start, w->prev));
 	}
 	return total;
 }

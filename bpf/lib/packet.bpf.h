@@ -100,7 +100,8 @@ NT_INLINE __u32 nt_skb_tag(const bool direct, struct sk_buff *skb)
 	} else if (bpf_core_field_exists(((struct sk_buff___vlan_present *)0)->vlan_present)) {
 		struct sk_buff___vlan_present *s = (void *)skb;
 
-		if (!BPF_CORE_READ_BITFIELD_PROBED(s, vlan_present))
+		if (!(direct ? BPF_CORE_READ_BITFIELD(s, vlan_present)
+			     : BPF_CORE_READ_BITFIELD_PROBED(s, vlan_present)))
 			return 0;
 	} else if (!(tci & 0x1000)) {	/* up to 4.19: VLAN_TAG_PRESENT in the tci */
 		return 0;

@@ -36,8 +36,8 @@ enum nt_const_id {
 /* ---- the gate, one a CPU (bpf/lib/bpf.bpf.h) ---- */
 #define NT_DEPTH 4		/* task, softirq, hard interrupt, NMI */
 struct nt_gate {
-	__u32 open;
 	__u32 depth;		/* our programs at work on this CPU */
+	__u32 pad;
 	__u64 too_deep;
 };
 
@@ -64,6 +64,7 @@ enum nt_filter_bits {
 	NT_FILTER_VLAN = 1 << 7,
 	NT_FILTER_DEV = 1 << 8,		/* ifindex is one of nt_tuple.ifindex */
 	NT_FILTER_ICMP46 = 1 << 9,	/* proto is icmp: ICMPv6 in IPv6 */
+	NT_FILTER_IP6 = 1 << 11,	/* an address is IPv6: ::/0 is no IPv4 address */
 	NT_FILTER_ANY = 1 << 10,	/* one matching field is enough (old tun_ring_monitor) */
 };
 #define NT_FILTER_L3 (NT_FILTER_SRC | NT_FILTER_DST | NT_FILTER_PROTO)

@@ -406,22 +406,29 @@ int nt_bpf_load(struct nt_run *r, struct nt_err *err)
 	}
 }
 
-void nt_bpf_gate(struct nt_run *r, bool open)
+static uint64_t too_deep(struct nt_run *r)
 {
 	struct nt_gate *gate = calloc(nt_run_cpus(r), sizeof(*gate));
 	int fd = nt_run_map_fd(r, "nt_gate");
 	uint32_t zero = 0;
+	uint64_t n = 0;
 
-	if (!gate || fd < 0 || bpf_map_lookup_elem(fd, &zero, gate)) {
-		free(gate);
-		return;
-	}
-	for (uint32_t i = 0; i < nt_run_cpus(r); i++) {
-		gate[i].open = open;
-		r->too_deep += open ? 0 : gate[i].too_deep;
-	}
-	bpf_map_update_elem(fd, &zero, gate, BPF_ANY);
+	if (gate && fd >= 0 && !bpf_map_lookup_elem(fd, &zero, gate))
+		for (uint32_t i = 0; i < nt_run_cpus(r); i++)
+			n += gate[i].too_deep;
 	free(gate);
-	if (!open)
-		usleep(2000);	/* programs that had passed the gate run to their end */
+	return n;
+}
+
+void nt_bpf_gate(struct nt_run *r, bool open)
+{
+	int fd = nt_run_map_fd(r, "nt_open");
+	uint32_t zero = 0, value = open;
+
+	if (fd >= 0)
+		bpf_map_update_elem(fd, &zero, &value, BPF_ANY);
+	if (open)
+		return;
+	usleep(2000);	/* programs that had passed the gate run to their end */
+	r->too_deep = too_deep(r);
 }

@@ -130,6 +130,8 @@ static void resolve_tuple(struct nt_run *r)
 		set_prefix(t->dst, t->dst_mask, &o->dst);
 		r->tuple_mask |= NT_FILTER_DST;
 	}
+	if ((o->src.set && !o->src.is_v4) || (o->dst.set && !o->dst.is_v4))
+		r->tuple_mask |= NT_FILTER_IP6;
 	if (o->sport.set) {
 		t->sport_low = o->sport.low;
 		t->sport_high = o->sport.high;

@@ -32,7 +32,7 @@ NT_INLINE int judge(const bool direct, struct sk_buff *skb, const enum fp_view v
 	s->len = c->len;
 	s->tag = c->tag;
 	s->caplen = c->tail - (c->l2 != NT_NO_OFF ? c->l2 : c->l3);
-	s->verdict = nt_filter(c);
+	s->verdict = !nt_quick_reject(direct, skb, at) && nt_filter(c);
 	return 0;
 }
 

@@ -266,18 +266,9 @@ static int map_slots(struct probe *p)
 
 static int open_gate(struct probe *p)
 {
-	int n = libbpf_num_possible_cpus();
-	struct nt_gate *gate = n > 0 ? calloc((size_t)n, sizeof(*gate)) : NULL;
-	uint32_t zero = 0;
-	int err;
+	uint32_t zero = 0, open = 1;
 
-	if (!gate)
-		return -ENOMEM;
-	for (int i = 0; i < n; i++)
-		gate[i].open = 1;
-	err = bpf_map_update_elem(map_fd(p, "nt_gate"), &zero, gate, BPF_ANY);
-	free(gate);
-	return err;
+	return bpf_map_update_elem(map_fd(p, "nt_open"), &zero, &open, BPF_ANY);
 }
 
 struct probe *probe_load(uint64_t mask, const struct nt_tuple *tuple,

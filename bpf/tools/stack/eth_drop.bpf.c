@@ -72,7 +72,7 @@ NT_INLINE void fill_parked(struct nt_drop_event *e, struct sk_buff *skb)
 	bpf_map_delete_elem(&nt_parked, &key);
 }
 
-NT_TP(kfree_skb, struct sk_buff *skb, void *location)
+NT_TP_SKB(kfree_skb, NT_AT_ANY, struct sk_buff *skb, void *location)
 {
 	const __u64 sw = nt_const(NT_CONST_TOOL0);
 	struct nt_drop_event *e;

@@ -106,12 +106,12 @@ NT_INLINE int count(const bool direct, struct sk_buff *skb, struct net_device *d
 	return 0;
 }
 
-NT_TP(start_xmit, struct sk_buff *skb, struct net_device *dev)
+NT_TP_SKB(start_xmit, NT_AT_DATA_L2, struct sk_buff *skb, struct net_device *dev)
 {
 	return count(direct, skb, dev, NT_DIR_TX);
 }
 
-NT_TP(receive, struct sk_buff *skb)
+NT_TP_SKB(receive, NT_AT_DATA_L3, struct sk_buff *skb)
 {
 	return count(direct, skb, NT_GET(direct, skb, dev), NT_DIR_RX);
 }

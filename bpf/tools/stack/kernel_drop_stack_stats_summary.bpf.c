@@ -66,7 +66,7 @@ NT_INLINE void count(struct nt_drop_key *k, const struct nt_drop *d, __u64 packe
 	v->last_ns = now;
 }
 
-NT_TP(kfree_skb, struct sk_buff *skb, void *location)
+NT_TP_SKB(kfree_skb, NT_AT_ANY, struct sk_buff *skb, void *location)
 {
 	struct nt_drop_key k;
 	struct nt_drop d;
