@@ -68,6 +68,8 @@ static int check_header(struct nt_btf *b)
 	memcpy(&h, b->data, sizeof(h));
 	if (h.magic != BTF_MAGIC || h.hdr_len < sizeof(h) || h.hdr_len > b->size)
 		return -EINVAL;
+	if (h.hdr_len % 4 || h.type_off % 4)	/* types are read in place */
+		return -EINVAL;
 	if ((uint64_t)h.hdr_len + h.type_off + h.type_len > b->size ||
 	    (uint64_t)h.hdr_len + h.str_off + h.str_len > b->size || !h.str_len)
 		return -EINVAL;

@@ -19,7 +19,7 @@ struct sym {
 struct nt_ksyms {
 	struct sym *sym;
 	size_t n, cap;
-	uint64_t base;		/* address of the first symbol kept */
+	uint64_t base;		/* 2 GiB below the first symbol kept */
 	char *names;
 	size_t names_len, names_cap;
 	bool zeros;		/* addresses are hidden from us */
@@ -51,7 +51,7 @@ static int add_sym(struct nt_ksyms *k, uint64_t addr, uint32_t name)
 	if (!name && (!k->n || !k->sym[k->n - 1].name))
 		return 0;
 	if (!k->n)
-		k->base = addr & ~0x7fffffffULL;
+		k->base = addr - 0x80000000ULL;	/* arm64 has modules below the kernel */
 	if (addr < k->base || addr - k->base > UINT32_MAX)
 		return 0;
 	if (k->n == k->cap) {

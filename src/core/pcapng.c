@@ -113,7 +113,7 @@ static void put_ether(struct nt_pcapng *p, const uint8_t *data, size_t captured)
 int nt_pcapng_packet(struct nt_pcapng *p, int ether, uint64_t realtime_ns, const void *data,
 		     size_t captured, size_t wire_len, const char *comment)
 {
-	size_t text = comment ? strlen(comment) : 0, extra = ether ? 0 : ETHER_LEN;
+	size_t text = comment ? strnlen(comment, 4096) : 0, extra = ether ? 0 : ETHER_LEN;
 	uint32_t len = 32 + (uint32_t)((captured + extra + 3) & ~(size_t)3);
 
 	if (text)

@@ -279,10 +279,14 @@ static void add_total(struct nt_run *r, const struct nt_drop_event *e)
 	struct events_priv *p = nt_run_priv(r);
 	const struct nt_resolver *names = nt_run_names(r);
 	const char *reason = names->reason(names->ctx, e->reason);
+	uint64_t off, place = e->location;
 	size_t i;
 
+	/* One row for a function, however many of its calls dropped. */
+	if (names->ksym(names->ctx, place, &off))
+		place -= off;
 	for (i = 0; i < p->n_totals; i++)
-		if (p->total[i].location == e->location &&
+		if (p->total[i].location == place &&
 		    !strcmp(p->total[i].reason, reason ? reason : "-"))
 			break;
 	if (i == p->cap_totals) {
@@ -297,7 +301,7 @@ static void add_total(struct nt_run *r, const struct nt_drop_event *e)
 	if (i == p->n_totals) {
 		memset(&p->total[i], 0, sizeof(p->total[i]));
 		snprintf(p->total[i].reason, sizeof(p->total[i].reason), "%s", reason ? reason : "-");
-		p->total[i].location = e->location;
+		p->total[i].location = place;
 		p->n_totals++;
 	}
 	p->total[i].count++;
