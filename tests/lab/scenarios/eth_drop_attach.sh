@@ -6,10 +6,11 @@ TRAFFIC=$REPO/build/tests/traffic
 topo_pair
 VLAN=0277000000020277000000aa8100a06408004500003010010000401156200a4d00010a4d0002045708fc001c0000000102030405060708090a0b0c0d0e0f10111213
 
-# Of all kinds the same packets, the same place, the same stack.
+# Of all kinds the same packets, the same place, the same stack. (The buffers of two CPUs are read
+# one after the other: no order.)
 same() {
     jq -c 'select(.type == "event") | [.ifname, .reason, .location, .location_raw, .vlan, .src_mac, .dst_mac,
-        .protocol, .src_ip, .dst_ip, .src_port, .dst_port, .ttl, .ip_id, .len_bytes, .stack]' "$1.json" | md5sum
+        .protocol, .src_ip, .dst_ip, .src_port, .dst_port, .ttl, .ip_id, .len_bytes, .stack]' "$1.json" | sort | md5sum
 }
 
 ATTACH="typed:--attach=fentry raw:--attach=kprobe perf:--perf-buffer rawperf:--perf-buffer,--attach=kprobe"

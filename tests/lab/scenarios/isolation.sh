@@ -44,4 +44,5 @@ check_ok "it names the hook" grep -q 'skb:kfree_skb' none.err
 nt_run nonejson 3 eth_drop --refuse kfree_skb__tp_btf,kfree_skb__raw_tp --json
 check "error in JSON" "$(jq -r .type nonejson.out)" == error
 nt_run noreq 3 kernel_drop_stack_stats_summary --without kfree_skb
-check "nothing is left" "$(comm -13 before <(programs) | tr '\n' ' ')" == ""
+# Other tracers of a shared machine come and go.
+! in_guest || check "nothing is left" "$(comm -13 before <(programs) | tr '\n' ' ')" == ""
