@@ -44,7 +44,7 @@ for signal in INT TERM; do
         check "$name, $signal: last line" "$(tail -n 1 $name$signal.json | grep -o '^{"type":"end"')" == '{"type":"end"'
     done
 done
-check_ok "nothing is left" none_left
+check_ok "nothing is left" wait_for 2 none_left
 
 # A killed process cannot clean up: the kernel does.
 nt_start killed eth_drop --deferred
@@ -56,8 +56,7 @@ check_ok "nothing is left after SIGKILL" wait_for 2 none_left
 check "no pinned maps" "$(find /sys/fs/bpf -type f 2>/dev/null | wc -l)" == 0
 
 # The reader goes away.
-code=0
-in_a sh -c "sleep 3; exec $TRAFFIC/nt-send udp --to 10.77.0.2 --port 9 --count 50 --rate 50" >/dev/null &
+in_a sh -c "sleep 3; exec $TRAFFIC/nt-send udp --to 10.77.0.2 --port 9 --count 600 --rate 50" >/dev/null &
 { timeout 30 "$NETTRACE" eth_drop --json 2>pipe.err && echo 0 >pipe.code || echo $? >pipe.code; } | head -n 2 >pipe.json
 check "closed pipe: exit status" "$(cat pipe.code)" == 0
 check "closed pipe: quiet" "$(cat pipe.err)" == ""
