@@ -211,8 +211,8 @@ static const char *reason(void *ctx, uint32_t id)
 	for (size_t i = 0; i < n->n_reasons; i++)
 		if (n->reason[i].id == id)
 			return n->reason[i].name;
-	if (!n->n_reasons)
-		return NULL;	/* a kernel without reasons (before 5.17) */
+	if (!n->n_reasons && !id)
+		return "-";	/* a kernel without reasons (before 5.17): the location stands in */
 	snprintf(number, sizeof(number), "reason_%u", id);
 	return number;
 }
