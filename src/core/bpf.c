@@ -6,6 +6,7 @@
  * twice), which happens only on kernels where the first choice fails.
  */
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <malloc.h>
@@ -75,13 +76,30 @@ static void free_scratch(struct nt_bpf *b)
 		free(b->scratch[--b->n_scratch]);
 }
 
+/* A function that is static: the appended code borrows its type. That of a global one would make
+ * the kernel verify the code by itself, with that function's arguments. */
+static uint32_t static_func(const struct nt_bpf *b, const char *info, uint32_t n, uint32_t rec)
+{
+	const struct btf *btf = bpf_object__btf(b->obj);
+
+	for (uint32_t i = n; btf && i-- > 0;) {
+		struct bpf_func_info f;
+		const struct btf_type *t;
+
+		memcpy(&f, info + (size_t)rec * i, sizeof(f));
+		t = btf__type_by_id(btf, f.type_id);
+		if (t && btf_is_func(t) && btf_vlen(t) == BTF_FUNC_STATIC)
+			return i;
+	}
+	return n - 1;
+}
+
 /* func_info and line_info get an entry for each appended subprogram: the kernel wants one for
- * every subprogram. The type of the last function serves. */
+ * every subprogram. like is the entry that they resemble. */
 static const void *grow_info(struct nt_bpf *b, const void *info, uint32_t *n, uint32_t rec,
-			     const size_t *at, size_t n_at)
+			     uint32_t like, const size_t *at, size_t n_at)
 {
 	char *p = scratch(b, (size_t)rec * (*n + n_at));
-	uint32_t last = *n - 1;
 
 	if (!p)
 		return info;
@@ -89,7 +107,7 @@ static const void *grow_info(struct nt_bpf *b, const void *info, uint32_t *n, ui
 	for (size_t i = 0; i < n_at; i++) {
 		if (!at[i])
 			continue;
-		memcpy(p + (size_t)rec * *n, p + (size_t)rec * last, rec);
+		memcpy(p + (size_t)rec * *n, p + (size_t)rec * like, rec);
 		*(uint32_t *)(p + (size_t)rec * *n) = (uint32_t)at[i];	/* insn_off comes first */
 		(*n)++;
 	}
@@ -117,10 +135,12 @@ static int append_filter(struct nt_run *r, struct bpf_program *prog,
 		return len;
 	if (opts->func_info_cnt && (at[0] || at[1]))
 		opts->func_info = grow_info(&r->bpf, opts->func_info, &opts->func_info_cnt,
-					    opts->func_info_rec_size, at, 2);
+					    opts->func_info_rec_size,
+					    static_func(&r->bpf, opts->func_info, opts->func_info_cnt,
+							opts->func_info_rec_size), at, 2);
 	if (opts->line_info_cnt && (at[0] || at[1]))
 		opts->line_info = grow_info(&r->bpf, opts->line_info, &opts->line_info_cnt,
-					    opts->line_info_rec_size, at, 2);
+					    opts->line_info_rec_size, opts->line_info_cnt - 1, at, 2);
 	len = bpf_program__set_insns(prog, out, (size_t)len);
 	free(out);
 	return len;
