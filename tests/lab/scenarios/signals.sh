@@ -9,7 +9,10 @@ now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 # own NAME...: remembers the programs of these processes. programs: how many of all those exist.
 own() {
     local name
-    for name in "$@"; do sed -n 's/^prog_id:[[:space:]]*//p' "/proc/$(pid_of "$name")/fdinfo/"*; done | sort -u >>own
+    # A descriptor may be closed between its name and its text.
+    for name in "$@"; do
+        { cat "/proc/$(pid_of "$name")/fdinfo/"* 2>/dev/null || true; } | sed -n 's/^prog_id:[[:space:]]*//p'
+    done | sort -u >>own
 }
 programs() { comm -12 <(sort -u own) <(bpftool prog show | sed -n 's/^\([0-9]*\): .*/\1/p' | sort) | wc -l; }
 # Beside other tracers (on a shared machine) only our own count.
