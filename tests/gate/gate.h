@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The limits of Linux 4.19 (kernel/bpf/verifier.c, include/linux/bpf.h and bpf_trace.c there),
+ * checked on an object with the load-time constants that such a kernel gets.
+ */
+#ifndef NETTRACE_TEST_GATE_H
+#define NETTRACE_TEST_GATE_H
+
+#include <stddef.h>
+
+enum gate_rule {
+	GATE_READ,		/* the object cannot be read, or jumps out of itself */
+	GATE_DATA,		/* global data: 5.2 */
+	GATE_MAP,		/* a map type that is newer */
+	GATE_LENGTH,		/* 4096 instructions a program, subprograms and dead code included */
+	GATE_LOOP,		/* a jump back that closes a loop, alive or not: 5.3 */
+	GATE_OPCODE,		/* 32-bit jumps (5.1), atomics other than add (5.12) */
+	GATE_HELPER,		/* a helper that is newer or not for tracing, in code that can run */
+	GATE_STACK,		/* more than 512 bytes over a chain of calls */
+};
+
+/* Called for each broken rule: what is the program's or map's name, number what was found. */
+typedef void (*gate_report)(void *arg, enum gate_rule rule, const char *what, long number);
+
+struct gate_numbers {
+	size_t programs, longest, live, deepest;	/* instructions, instructions, bytes */
+	const char *longest_name;
+};
+
+/* Number of broken rules. Programs that 4.19 never gets (fentry, fexit, tp_btf) are not judged. */
+int gate_check(const void *elf, size_t size, gate_report report, void *arg, struct gate_numbers *n);
+const char *gate_rule_text(enum gate_rule rule);
+
+#endif
