@@ -113,6 +113,7 @@ void nt_report_start(struct nt_run *r);
 void nt_report_interval(struct nt_run *r, bool final);
 void nt_report_end(struct nt_run *r);
 void nt_report_plan(struct nt_run *r, const char *missing);
+void nt_report_hooks(const struct nt_run *r, struct nt_out *o);	/* members of the open record */
 void nt_report_error(struct nt_run *r, const struct nt_err *err);
 
 /* ---- run.c: a run with default options, planned, for probe.c ---- */

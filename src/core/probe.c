@@ -14,7 +14,49 @@
 
 #include "core.h"
 
-bool nt_probe_module_btf(void)
+static bool exists(const char *folder, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return !access(path, F_OK);
+}
+
+size_t nt_probe_modules(struct nt_module *m, size_t max)
+{
+	static const struct nt_module all[] = {
+		{ .name = "tun", .function = "tun_net_xmit" },
+		{ .name = "vhost", .function = "vhost_poll_queue" },
+		{ .name = "vhost_net", .function = "vhost_net_open" },
+		{ .name = "kvm", .function = "kvm_set_irq" },
+		{ .name = "kvm_intel", .function = "vmx_vcpu_load" },
+		{ .name = "kvm_amd", .function = "svm_vcpu_load" },
+		{ .name = "virtio_net", .function = "virtnet_poll" },
+		{ .name = "openvswitch", .function = "ovs_dp_process_packet" },
+		{ .name = "vxlan", .function = "vxlan_xmit" },
+		{ .name = "nf_conntrack", .function = "nf_conntrack_in" },
+		{ .name = "veth", .function = "veth_xmit" },
+		{ .name = "bridge", .function = "br_handle_frame" },
+	};
+	struct nt_btf *btf = NULL;
+
+	nt_btf_open(&btf, "/sys/kernel/btf/vmlinux", NULL);
+	for (size_t i = 0; i < NT_COUNT(all) && i < max; i++) {
+		bool in_kernel = nt_btf_has_func(btf, all[i].function);
+
+		m[i] = all[i];
+		m[i].btf = in_kernel || exists("/sys/kernel/btf", all[i].name);
+		if (in_kernel)
+			m[i].state = NT_MODULE_BUILT_IN;
+		else if (exists("/sys/module", all[i].name))
+			m[i].state = NT_MODULE_LOADED;
+	}
+	nt_btf_close(btf);
+	return NT_COUNT(all);
+}
+
+/* Any entry beside vmlinux. */
+static bool some_module_btf(void)
 {
 	DIR *d = opendir("/sys/kernel/btf");
 	struct dirent *e;
@@ -72,12 +114,11 @@ static bool try_kprobe(void)
 	return true;
 }
 
-bool nt_probe_attach(enum nt_prog_kind kind)
+static bool try_attach(enum nt_prog_kind kind)
 {
 	int prog = -1, link = -1;
 
 	switch (kind) {
-	case NT_PROG_KPROBE: return try_kprobe();
 	case NT_PROG_FENTRY: prog = load_typed(BPF_TRACE_FENTRY, "ip_rcv"); break;
 	case NT_PROG_TP_BTF: prog = load_typed(BPF_TRACE_RAW_TP, "kfree_skb"); break;
 	default:
@@ -94,51 +135,122 @@ bool nt_probe_attach(enum nt_prog_kind kind)
 	return true;
 }
 
-static void add(char *text, size_t size, const char *what)
+static bool has_helper(enum bpf_func_id id)
 {
-	size_t n = strlen(text);
-
-	if (n < size)
-		snprintf(text + n, size - n, "%s%s", n ? "; " : "", what);
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, id, NULL) == 1;
 }
 
-static enum nt_verdict judge(struct nt_run *r, char *text, size_t size)
+/* Restricted readers see every address as 0. */
+static bool symbol_addresses(void)
 {
-	enum nt_verdict v = NT_VERDICT_OK;
+	FILE *f = fopen("/proc/kallsyms", "re");
+	unsigned long long first = 0;
+	bool found = false;
 
-	for (size_t i = 0; i < r->plan.n; i++) {
-		const struct nt_plan_hook *h = &r->plan.hook[i];
+	for (int i = 0; f && !found && i < 64 && fscanf(f, "%llx%*[^\n]", &first) == 1; i++)
+		found = first != 0;
+	if (f)
+		fclose(f);
+	return found;
+}
 
-		if (!nt_hook_missing(h) || h->hook->need != NT_OPTIONAL)
+static bool tracefs(void)
+{
+	return !access("/sys/kernel/tracing/events", R_OK) ||
+	       !access("/sys/kernel/debug/tracing/events", R_OK);
+}
+
+static enum nt_answer tried(bool can, bool answer)
+{
+	return !can ? NT_NOT_TRIED : answer ? NT_YES : NT_NO;
+}
+
+#define TRY(what) tried(can, can && (what))
+
+size_t nt_probe_abilities(struct nt_ability *a, size_t max)
+{
+	bool can = !nt_bpf_check_caps(NULL);
+	const struct nt_ability all[] = {
+		{ "permission", "capabilities of this process", can },
+		{ "btf", "/sys/kernel/btf/vmlinux", !access("/sys/kernel/btf/vmlinux", R_OK) },
+		{ "module_btf", "files in /sys/kernel/btf", some_module_btf() },
+		{ "kprobe", "attaching to ip_rcv", TRY(try_kprobe()) },
+		{ "fentry", "attaching to ip_rcv", TRY(try_attach(NT_PROG_FENTRY)) },
+		{ "tp_btf", "attaching to kfree_skb", TRY(try_attach(NT_PROG_TP_BTF)) },
+		{ "raw_tp", "attaching to kfree_skb", TRY(try_attach(NT_PROG_RAW_TP)) },
+		{ "tracepoints", "tracefs", tracefs() },
+		{ "ring_buffer", "creating one",
+		  TRY(libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 1) },
+		{ "probe_read_kernel", "loading a program with it",
+		  TRY(has_helper(BPF_FUNC_probe_read_kernel)) },
+		/* both came with 5.11: what maps take is not charged to RLIMIT_MEMLOCK then */
+		{ "memcg_accounting", "loading a program with ktime_get_coarse_ns",
+		  TRY(has_helper(BPF_FUNC_ktime_get_coarse_ns)) },
+		{ "symbol_addresses", "/proc/kallsyms", symbol_addresses() },
+	};
+
+	memcpy(a, all, (max < NT_COUNT(all) ? max : NT_COUNT(all)) * sizeof(*a));
+	return NT_COUNT(all);
+}
+
+static void judge(struct nt_probe *p)
+{
+	size_t n = 0;
+
+	p->verdict = NT_VERDICT_OK;
+	for (size_t i = 0; i < p->run->plan.n; i++) {
+		const struct nt_plan_hook *h = &p->run->plan.hook[i];
+
+		if (!nt_hook_missing(h))
 			continue;
-		v = NT_VERDICT_DEGRADED;
-		add(text, size, h->hook->loss);
+		p->verdict = NT_VERDICT_DEGRADED;
+		if (n < sizeof(p->why))
+			n += (size_t)snprintf(p->why + n, sizeof(p->why) - n, "%s%s", n ? "; " : "missing: ",
+					      h->hook->loss);
 	}
-	return v;
 }
 
-enum nt_verdict nt_probe_tool(const struct nt_tool_entry *e, char *text, size_t size)
+void nt_probe_tool(struct nt_probe *p, const struct nt_tool_entry *e)
 {
-	struct nt_run *r = nt_run_for_probe(e);
 	struct nt_err err = { .text = "" };
-	enum nt_verdict v = NT_VERDICT_UNAVAILABLE;
-	bool trial = !nt_bpf_check_caps(NULL);
 	int rc;
 
-	text[0] = '\0';
-	if (!r)
-		return v;
-	if (!r->btf_found) {
-		add(text, size, "no BTF for this kernel: give a file with --btf");
-	} else {
-		rc = trial ? nt_bpf_load(r, &err) : nt_plan_choose(r, &err);
-		if (rc)
-			add(text, size, err.text[0] ? err.text : strerror(-rc));
-		else
-			v = judge(r, text, size);
-		if (!trial)
-			add(text, size, "not tried: root is needed to try");
+	memset(p, 0, sizeof(*p));
+	p->verdict = NT_VERDICT_UNAVAILABLE;
+	p->tried = !nt_bpf_check_caps(NULL);
+	p->run = nt_run_for_probe(e);
+	if (!p->run) {
+		snprintf(p->why, sizeof(p->why), "out of memory");
+		return;
 	}
-	nt_run_free(r);
-	return v;
+	if (!p->run->btf_found) {
+		snprintf(p->why, sizeof(p->why), "no BTF for this kernel: give a file with --btf");
+		return;
+	}
+	rc = p->tried ? nt_bpf_load(p->run, &err) : nt_plan_choose(p->run, &err);
+	if (rc)
+		snprintf(p->why, sizeof(p->why), "%s", err.text[0] ? err.text : strerror(-rc));
+	else
+		judge(p);
+	nt_bpf_close(p->run);
+}
+
+void nt_probe_show(const struct nt_probe *p, struct nt_out *o)
+{
+	if (!p->run)
+		return;
+	nt_report_hooks(p->run, o);
+	for (size_t i = 0; p->verdict != NT_VERDICT_UNAVAILABLE && i < p->run->plan.n; i++) {
+		const struct nt_plan_hook *h = &p->run->plan.hook[i];
+
+		if (nt_hook_missing(h))
+			nt_text(o, "      without %s (%s): %s\n", h->hook->stem, h->why, h->hook->loss);
+	}
+}
+
+void nt_probe_free(struct nt_probe *p)
+{
+	if (p->run)
+		nt_run_free(p->run);
+	p->run = NULL;
 }

@@ -23,34 +23,34 @@ static const char *clock_text(uint64_t ns, char *buf, size_t size)
 	return buf;
 }
 
-static void json_hooks(struct nt_run *r)
+void nt_report_hooks(const struct nt_run *r, struct nt_out *o)
 {
-	nt_json_arr(r->out, "hooks");
+	nt_json_arr(o, "hooks");
 	for (size_t i = 0; i < r->plan.n; i++) {
 		const struct nt_plan_hook *h = &r->plan.hook[i];
 
 		if (h->off || h->chosen < 0)
 			continue;
-		nt_json_obj(r->out, NULL);
-		nt_json_str(r->out, "name", h->cand[h->chosen].target);
-		nt_json_str(r->out, "via", nt_prog_kind_name(h->cand[h->chosen].kind));
-		nt_json_obj_end(r->out);
+		nt_json_obj(o, NULL);
+		nt_json_str(o, "name", h->cand[h->chosen].target);
+		nt_json_str(o, "via", nt_prog_kind_name(h->cand[h->chosen].kind));
+		nt_json_obj_end(o);
 	}
-	nt_json_arr_end(r->out);
-	nt_json_arr(r->out, "missing_hooks");
+	nt_json_arr_end(o);
+	nt_json_arr(o, "missing_hooks");
 	for (size_t i = 0; i < r->plan.n; i++) {
 		const struct nt_plan_hook *h = &r->plan.hook[i];
 
 		if (!nt_hook_missing(h))
 			continue;
-		nt_json_obj(r->out, NULL);
-		nt_json_str(r->out, "name", h->hook->stem);
-		nt_json_str(r->out, "targets", h->hook->targets);
-		nt_json_str(r->out, "why", h->why);
-		nt_json_str(r->out, "loss", h->hook->loss);
-		nt_json_obj_end(r->out);
+		nt_json_obj(o, NULL);
+		nt_json_str(o, "name", h->hook->stem);
+		nt_json_str(o, "targets", h->hook->targets);
+		nt_json_str(o, "why", h->why);
+		nt_json_str(o, "loss", h->hook->loss);
+		nt_json_obj_end(o);
 	}
-	nt_json_arr_end(r->out);
+	nt_json_arr_end(o);
 }
 
 static void json_head(struct nt_run *r)
@@ -63,7 +63,7 @@ static void json_head(struct nt_run *r)
 	nt_json_str(r->out, "kernel", u.release);
 	nt_json_str(r->out, "arch", u.machine);
 	nt_json_time(r->out, "time", wall(r));
-	json_hooks(r);
+	nt_report_hooks(r, r->out);
 	nt_filter_json(r);
 }
 
@@ -164,6 +164,32 @@ static void json_option(void *arg, const struct nt_opt *row, const char *text)
 		nt_json_str(r->out, row->name, text);
 }
 
+/* Every hook with what it can be attached to, in the order in which it is tried. */
+static void json_candidates(struct nt_run *r)
+{
+	static const char *const need[] = { "required", "optional", "variant" };
+
+	nt_json_arr(r->out, "candidates");
+	for (size_t i = 0; i < r->plan.n; i++) {
+		const struct nt_plan_hook *h = &r->plan.hook[i];
+
+		nt_json_obj(r->out, NULL);
+		nt_json_str(r->out, "hook", h->hook->stem);
+		nt_json_str(r->out, "need", need[h->hook->need]);
+		nt_json_str(r->out, "state", state_of(h));
+		nt_json_arr(r->out, "tries");
+		for (size_t k = 0; k < h->n; k++) {
+			nt_json_obj(r->out, NULL);
+			nt_json_str(r->out, "name", h->cand[k].target);
+			nt_json_str(r->out, "via", nt_prog_kind_name(h->cand[k].kind));
+			nt_json_obj_end(r->out);
+		}
+		nt_json_arr_end(r->out);
+		nt_json_obj_end(r->out);
+	}
+	nt_json_arr_end(r->out);
+}
+
 /* missing: why the tool could not run here, NULL if it could. */
 void nt_report_plan(struct nt_run *r, const char *missing)
 {
@@ -174,6 +200,7 @@ void nt_report_plan(struct nt_run *r, const char *missing)
 	nt_json_obj(r->out, "options");
 	nt_opts_each_value(r->cmdline, r->sets, r->n_sets, json_option, r);
 	nt_json_obj_end(r->out);
+	json_candidates(r);
 	nt_json_bool(r->out, "can_run", !missing);
 	if (missing)
 		nt_json_str(r->out, "missing", missing);
