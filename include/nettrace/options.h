@@ -172,6 +172,13 @@ int nt_optview_init(struct nt_optview *v, const struct nt_optset *sets, size_t n
 /* The row that owns a letter or a long spelling ('-' and '_' are equal, no prefixes), or NULL. */
 struct nt_optview_row *nt_optview_letter(const struct nt_optview *v, char letter);
 struct nt_optview_row *nt_optview_name(const struct nt_optview *v, const char *name, size_t len);
+/* The row's own spelling that begins so, or NULL. Hidden rows have to be written out: a switch
+ * that nobody is told about must not make a prefix ambiguous. */
+const char *nt_optview_prefix(const struct nt_optview *v, const struct nt_optview_row *vr,
+			      const char *name, size_t len, size_t *match_len);
+/* The spelling nearest to a mistyped name, if one is near enough to be meant; NULL. */
+const char *nt_optview_nearest(const struct nt_optview *v, const char *name, size_t len,
+			       size_t *found_len);
 /* Steps through "a|b|c": false at the end. *list NULL is an empty list. */
 bool nt_opt_next_word(const char **list, const char **word, size_t *len);
 const struct nt_optview *nt_opts_view(const struct nt_opts *o);
