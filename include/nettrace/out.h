@@ -25,6 +25,10 @@ bool nt_out_color(const struct nt_out *o);
 /* True once a write failed; *errno_out (may be NULL) tells why; EPIPE is a
  * normal end (exit code 0), everything else exit code 1. */
 bool nt_out_failed(const struct nt_out *o, int *errno_out);
+/* A reader that takes nothing stops the run: the kernel's buffers fill, which is counted. stopping
+ * is asked meanwhile; from when it says true the reader has half a second left, then writing has
+ * failed with ETIMEDOUT. */
+void nt_out_on_stall(struct nt_out *o, bool (*stopping)(void *arg), void *arg);
 /* Flushes what is buffered. Lines are buffered until flushed: the event loop
  * flushes after each batch, so one write(2) carries many lines. */
 void nt_out_flush(struct nt_out *o);

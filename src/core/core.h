@@ -106,6 +106,7 @@ struct nt_hidden_opts {			/* for tests */
 
 /* ---- loop.c ---- */
 int nt_loop(struct nt_run *r);
+bool nt_stopping(void *run);		/* is the run to end now, seen from outside the loop? */
 void nt_block_signals(sigset_t *set);	/* those that end a run or reopen its output */
 
 /* ---- report.c: start, interval and end records ---- */

@@ -21,6 +21,17 @@ void nt_block_signals(sigset_t *set)
 	sigprocmask(SIG_BLOCK, set, NULL);
 }
 
+/* While the output's reader sleeps nobody reads the signals: they are pending. */
+bool nt_stopping(void *run)
+{
+	const struct nt_run *r = run;
+	sigset_t set;
+
+	if (r->stop || (r->common.duration_ns && r->start_ns && nt_now_ns() > r->start_ns + r->common.duration_ns))
+		return true;
+	return !sigpending(&set) && (sigismember(&set, SIGINT) || sigismember(&set, SIGTERM));
+}
+
 static int open_signals(void)
 {
 	sigset_t set;

@@ -8,11 +8,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "out_priv.h"
@@ -20,6 +23,8 @@
 #define FIRST_CAP	(16u << 10)
 #define KEEP_CAP	(1u << 20)	/* a buffer that one giant line made larger is given back */
 #define FLUSH_AT	(256u << 10)	/* lines between two flushes must not eat the memory */
+#define STALL_POLL_MS	50
+#define GRACE_MS	500		/* of the second that a run has to end in */
 
 static int open_path(const char *path)
 {
@@ -112,32 +117,67 @@ bool nt_out_failed(const struct nt_out *o, int *errno_out)
 	return o->error != 0;
 }
 
-/* A descriptor that somebody else made non-blocking must not lose lines. */
-static void wait_writable(int fd)
+static uint64_t monotonic_ms(void)
 {
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	struct timespec t;
 
-	poll(&p, 1, -1);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Files, also on a full disk, answer at once; a pipe's or a terminal's reader may not. */
+static bool can_stall(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && !S_ISREG(st.st_mode);
+}
+
+/* Until the reader takes something. Once the run is to end it has GRACE_MS left for that. */
+static void wait_writable(struct nt_out *o)
+{
+	struct pollfd p = { .fd = o->fd, .events = POLLOUT };
+	uint64_t give_up = 0;
+
+	while (!o->error && poll(&p, 1, STALL_POLL_MS) <= 0) {
+		if (!o->stopping || !o->stopping(o->stopping_arg))
+			continue;
+		if (!give_up)
+			give_up = monotonic_ms() + GRACE_MS;
+		else if (monotonic_ms() >= give_up)
+			o->error = ETIMEDOUT;
+	}
 }
 
 static void write_all(struct nt_out *o, size_t n)
 {
+	bool slow = n && can_stall(o->fd);
 	const char *p = o->buf;
 
 	while (n && !o->error) {
-		ssize_t done = write(o->fd, p, n);
+		ssize_t done;
 
+		if (slow)
+			wait_writable(o);
+		if (o->error)
+			return;
+		/* a pipe that is writable takes PIPE_BUF bytes without blocking (pipe(7)) */
+		done = write(o->fd, p, slow && n > PIPE_BUF ? PIPE_BUF : n);
 		if (done > 0) {
 			p += done;
 			n -= (size_t)done;
 		} else if (done == 0) {
 			o->error = EIO;
-		} else if (errno == EAGAIN) {
-			wait_writable(o->fd);
-		} else if (errno != EINTR) {
+		} else if (errno != EINTR && errno != EAGAIN) {
 			o->error = errno;
 		}
 	}
+}
+
+void nt_out_on_stall(struct nt_out *o, bool (*stopping)(void *arg), void *arg)
+{
+	o->stopping = stopping;
+	o->stopping_arg = arg;
 }
 
 void nt_out_flush(struct nt_out *o)

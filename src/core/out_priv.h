@@ -22,6 +22,8 @@ struct nt_out {
 	/* Rows whose CSV header was printed last: tables that take turns repeat theirs. */
 	const struct nt_field *csv_rows;
 	size_t csv_n;
+	bool (*stopping)(void *arg);	/* is the run to end? */
+	void *stopping_arg;
 	unsigned int generation;	/* number of reopens: a new file gets headings */
 };
 

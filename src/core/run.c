@@ -221,8 +221,11 @@ static int open_output(struct nt_run *r, struct nt_err *err)
 	bool color = !r->common.no_color && !getenv("NO_COLOR") && !r->common.output && isatty(1);
 	int rc = nt_out_open(&r->out, r->common.output, (enum nt_format)r->common.format, color);
 
-	return rc ? nt_err_set(err, NT_EXIT_USAGE, -rc, "cannot write the output: %s: %s",
-			       r->common.output, strerror(-rc)) : 0;
+	if (rc)
+		return nt_err_set(err, NT_EXIT_USAGE, -rc, "cannot write the output: %s: %s",
+				  r->common.output, strerror(-rc));
+	nt_out_on_stall(r->out, nt_stopping, r);
+	return 0;
 }
 
 static int check_btf(const char *path)
@@ -310,7 +313,8 @@ static int output_failure(struct nt_run *r, struct nt_err *err)
 	if (!r->out || !nt_out_failed(r->out, &e) || e == EPIPE)
 		return 0;
 	return nt_err_set(err, NT_EXIT_RUNTIME, e, "cannot write the output: %s: %s",
-			  r->common.output ? r->common.output : "standard output", strerror(e));
+			  r->common.output ? r->common.output : "standard output",
+			  e == ETIMEDOUT ? "its reader takes nothing" : strerror(e));
 }
 
 static void release(struct nt_run *r)
