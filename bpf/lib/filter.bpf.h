@@ -76,29 +76,19 @@ NT_INLINE bool nt_port_match(const struct nt_cur *c, __be16 port, __u16 low, __u
 	return (c->bits & NT_PKT_PORTS) && p >= low && p <= high;
 }
 
-/*
- * A first look that costs one read of packet bytes: most packets are IPv4
- * without options, and most of those that a filter rejects have another
- * protocol, address or port. True only if nt_tuple_match() would reject too;
- * whatever this does not know is left to that.
- */
-NT_INLINE bool nt_quick_reject(const bool direct, struct sk_buff *skb, const enum nt_at at)
-{
-	const __u64 mask = nt_const(NT_CONST_FILTER);
-	struct {
-		struct nt_ipv4 ip;
-		__be16 sport, dport;
-	} h;
-	__u64 head, off;
-	struct nt_tuple *t;
-	__u32 zero = 0;
+/* ---- a first look, which costs one read of packet bytes ---- */
 
-	if (!(mask & (NT_FILTER_L3 | NT_FILTER_L4)) || (mask & NT_FILTER_ANY))
-		return false;
-	if (NT_GET(direct, skb, protocol) != bpf_htons(NT_ETH_P_IP))
-		return false;
-	head = (__u64)NT_GET(direct, skb, head);
-	off = NT_GET(direct, skb, network_header);
+struct nt_quick {
+	struct nt_ipv4 ip;
+	__be16 sport, dport;
+};
+
+/* Reads q where the network header is; false: unknown, or not in the linear part. */
+NT_INLINE bool nt_quick_read(const bool direct, struct sk_buff *skb, const enum nt_at at,
+			     struct nt_quick *q)
+{
+	__u64 head = (__u64)NT_GET(direct, skb, head), off = NT_GET(direct, skb, network_header);
+
 	if (at == NT_AT_DATA_L3)	/* network_header may be stale there */
 		off = (__u64)NT_GET(direct, skb, data) - head;
 	else if (!off || off == 0xffff)
@@ -106,30 +96,86 @@ NT_INLINE bool nt_quick_reject(const bool direct, struct sk_buff *skb, const enu
 	else if (at == NT_AT_DATA_L2 &&		/* not the one behind this Ethernet header */
 		 off - ((__u64)NT_GET(direct, skb, data) - head) != NT_ETH_HLEN)
 		return false;
-	if (off + sizeof(h) > NT_GET(direct, skb, tail) ||
-	    bpf_probe_read_kernel(&h, sizeof(h), (void *)(head + off)) || h.ip.vihl != 0x45)
+	return off + sizeof(*q) <= NT_GET(direct, skb, tail) &&
+	       !bpf_probe_read_kernel(q, sizeof(*q), (void *)(head + off));
+}
+
+/* The lower 32 bits decide for IPv4; an IPv6 filter's may match, then the long way says no. */
+NT_INLINE bool nt_quick_addr(const __u8 *addr, const __u8 *want, const __u8 *mask)
+{
+	return (*(__u32 *)addr & *(__u32 *)&mask[12]) == *(__u32 *)&want[12];
+}
+
+/*
+ * Most packets are IPv4 without options, and most of those that a filter
+ * rejects have another protocol, address or port. True only if nt_tuple_match()
+ * would reject too; whatever this does not know is left to that.
+ */
+NT_INLINE bool nt_quick_reject(const bool direct, struct sk_buff *skb, const enum nt_at at)
+{
+	const __u64 mask = nt_const(NT_CONST_FILTER);
+	struct nt_tuple *t;
+	struct nt_quick q;
+	__u32 zero = 0;
+
+	if (!(mask & (NT_FILTER_L3 | NT_FILTER_L4)) || (mask & NT_FILTER_ANY))
+		return false;
+	if (NT_GET(direct, skb, protocol) != bpf_htons(NT_ETH_P_IP) ||
+	    !nt_quick_read(direct, skb, at, &q) || q.ip.vihl != 0x45)
 		return false;
 	t = bpf_map_lookup_elem(&nt_tuple, &zero);
 	if (!t)
 		return false;
-	if ((mask & NT_FILTER_PROTO) && h.ip.protocol != t->proto)
+	if ((mask & NT_FILTER_PROTO) && q.ip.protocol != t->proto)
 		return true;
-	/* the lower 32 bits decide for IPv4; an IPv6 filter's may match, then the long way says no */
-	if ((mask & NT_FILTER_SRC) &&
-	    (*(__u32 *)h.ip.saddr & *(__u32 *)&t->src_mask[12]) != *(__u32 *)&t->src[12])
+	if ((mask & NT_FILTER_SRC) && !nt_quick_addr(q.ip.saddr, t->src, t->src_mask))
 		return true;
-	if ((mask & NT_FILTER_DST) &&
-	    (*(__u32 *)h.ip.daddr & *(__u32 *)&t->dst_mask[12]) != *(__u32 *)&t->dst[12])
+	if ((mask & NT_FILTER_DST) && !nt_quick_addr(q.ip.daddr, t->dst, t->dst_mask))
 		return true;
 	if (!(mask & NT_FILTER_L4))
 		return false;
-	if (h.ip.frag_off & bpf_htons(0x1fff))
+	if (q.ip.frag_off & bpf_htons(0x1fff))
 		return true;		/* no ports */
-	if ((mask & NT_FILTER_SPORT) && (bpf_ntohs(h.sport) < t->sport_low ||
-					 bpf_ntohs(h.sport) > t->sport_high))
+	if ((mask & NT_FILTER_SPORT) && (bpf_ntohs(q.sport) < t->sport_low ||
+					 bpf_ntohs(q.sport) > t->sport_high))
 		return true;
-	return (mask & NT_FILTER_DPORT) && (bpf_ntohs(h.dport) < t->dport_low ||
-					    bpf_ntohs(h.dport) > t->dport_high);
+	return (mask & NT_FILTER_DPORT) && (bpf_ntohs(q.dport) < t->dport_low ||
+					    bpf_ntohs(q.dport) > t->dport_high);
+}
+
+/*
+ * The same for tools that follow sessions: protocol is the IPv4 one that they
+ * are about, and the filter's addresses may be at either end. eth_type 0: that
+ * of the skb; a tool that counts what it rejects does not call this.
+ */
+NT_INLINE bool nt_quick_other(const bool direct, struct sk_buff *skb, const enum nt_at at,
+			      const __u16 eth_type, const __u8 protocol)
+{
+	const __u64 mask = nt_const(NT_CONST_FILTER);
+	__u16 type = eth_type ? eth_type : bpf_ntohs(NT_GET(direct, skb, protocol));
+	struct nt_tuple *t;
+	struct nt_quick q;
+	__u32 zero = 0;
+
+	if ((type != NT_ETH_P_IP && type != NT_ETH_P_IPV6) || !nt_quick_read(direct, skb, at, &q))
+		return false;
+	if (type == NT_ETH_P_IPV6) {
+		__u8 next = ((__u8 *)&q)[6];	/* no extension header: TCP or UDP */
+
+		return next == 6 || next == 17;
+	}
+	if (q.ip.vihl != 0x45)
+		return false;
+	if (q.ip.protocol != protocol)
+		return true;
+	t = bpf_map_lookup_elem(&nt_tuple, &zero);
+	if (!t)
+		return false;
+	if ((mask & NT_FILTER_SRC) && !nt_quick_addr(q.ip.saddr, t->src, t->src_mask) &&
+	    !nt_quick_addr(q.ip.daddr, t->src, t->src_mask))
+		return true;
+	return (mask & NT_FILTER_DST) && !nt_quick_addr(q.ip.saddr, t->dst, t->dst_mask) &&
+	       !nt_quick_addr(q.ip.daddr, t->dst, t->dst_mask);
 }
 
 /* The device test is separate: hooks know the device in different ways. */

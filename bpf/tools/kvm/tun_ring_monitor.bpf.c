@@ -68,6 +68,8 @@ NT_INLINE void enter(const bool direct, struct sk_buff *skb, struct net_device *
 	s->skb = 0;
 	if (queue_wanted && queue_wanted - 1 != queue)
 		return;
+	if (nt_quick_reject(direct, skb, NT_AT_DATA_L2))	/* the slot had to be emptied first */
+		return;
 	nt_cur_init(direct, c, skb, NT_AT_DATA_L2);
 	if (NT_GET(direct, dev, type) != NT_ARPHRD_ETHER)
 		without_l2(c);

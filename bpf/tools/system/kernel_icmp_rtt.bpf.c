@@ -324,42 +324,57 @@ NT_INLINE int hook(void *ctx, const bool direct, struct sk_buff *skb, struct net
 	return at_hook(ctx, w, n);
 }
 
+/* --debug counts what is rejected, and why. */
+NT_INLINE bool no_echo(const bool direct, struct sk_buff *skb, const enum nt_at at, const __u16 eth_type)
+{
+	return !(nt_const(NT_CONST_TOOL1) & NT_LAT_DEBUG) &&
+	       nt_quick_other(direct, skb, at, eth_type, 1);
+}
+
+#define ECHO_TP(stem, at, args...) \
+	NT_TP_(stem, no_echo(true, (void *)ctx[0], at, 0), no_echo(false, (void *)ctx[0], at, 0), ##args)
+/* n: which argument the skb is, counted from 1 */
+#define ECHO_FUNC(stem, n, eth_type, args...) \
+	NT_FUNC_(stem, no_echo(true, (void *)ctx[n - 1], NT_AT_L3, eth_type), \
+		 no_echo(false, (void *)PT_REGS_PARM##n(ctx), NT_AT_L3, eth_type), ##args)
+
 /* At __ip_local_out skb->protocol is not set yet (the function does that). */
-NT_FUNC(ip_out, void *net, void *sk, struct sk_buff *skb)
+ECHO_FUNC(ip_out, 3, NT_ETH_P_IP, void *net, void *sk, struct sk_buff *skb)
 {
 	return hook(ctx, direct, skb, NULL, 0, NT_AT_L3, NT_ETH_P_IP);
 }
 
-NT_FUNC(ip6_out, void *net, void *sk, struct sk_buff *skb)
+ECHO_FUNC(ip6_out, 3, NT_ETH_P_IPV6, void *net, void *sk, struct sk_buff *skb)
 {
 	return hook(ctx, direct, skb, NULL, 0, NT_AT_L3, NT_ETH_P_IPV6);
 }
 
-NT_TP(phy_queue, struct sk_buff *skb)
+ECHO_TP(phy_queue, NT_AT_DATA_L2, struct sk_buff *skb)
 {
 	return hook(ctx, direct, skb, NT_GET(direct, skb, dev), 1, NT_AT_DATA_L2, 0);
 }
 
-NT_TP(phy_xmit, struct sk_buff *skb, struct net_device *dev)
+ECHO_TP(phy_xmit, NT_AT_DATA_L2, struct sk_buff *skb, struct net_device *dev)
 {
 	return hook(ctx, direct, skb, dev, 2, NT_AT_DATA_L2, 0);
 }
 
-NT_TP(phy_rx, struct sk_buff *skb)
+ECHO_TP(phy_rx, NT_AT_DATA_L3, struct sk_buff *skb)
 {
 	return hook(ctx, direct, skb, NT_GET(direct, skb, dev), 3, NT_AT_DATA_L3, 0);
 }
 
-NT_FUNC(ip_rcv, struct sk_buff *skb)
+ECHO_FUNC(ip_rcv, 1, NT_ETH_P_IP, struct sk_buff *skb)
 {
 	return hook(ctx, direct, skb, NULL, 4, NT_AT_L3, NT_ETH_P_IP);
 }
 
-NT_FUNC(ip6_rcv, struct sk_buff *skb)
+ECHO_FUNC(ip6_rcv, 1, NT_ETH_P_IPV6, struct sk_buff *skb)
 {
 	return hook(ctx, direct, skb, NULL, 4, NT_AT_L3, NT_ETH_P_IPV6);
 }
 
+/* Only these packets come here. */
 NT_FUNC(icmp_rcv, struct sk_buff *skb)
 {
 	return hook(ctx, direct, skb, NULL, 5, NT_AT_L3, NT_ETH_P_IP);
