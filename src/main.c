@@ -13,6 +13,7 @@ static const struct {
 	{ "--help", nt_cmd_help },
 	{ "-h", nt_cmd_help },
 	{ "doctor", nt_cmd_doctor },
+	{ "btf", nt_cmd_btf },
 	{ "--install", nt_cmd_install },
 	{ "install", nt_cmd_install },
 	{ "--version", nt_cmd_version },

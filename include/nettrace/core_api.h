@@ -17,6 +17,8 @@ size_t nt_tool_optsets(const struct nt_tool *t, struct nt_optset *sets);
 int nt_cmd_list(int argc, char **argv);
 int nt_cmd_help(int argc, char **argv);
 int nt_cmd_doctor(int argc, char **argv);
+int nt_cmd_btf(int argc, char **argv);
+void nt_btf_help(FILE *f);
 int nt_cmd_install(int argc, char **argv);
 int nt_cmd_version(int argc, char **argv);
 int nt_usage(FILE *f);

@@ -50,6 +50,14 @@ struct nt_hook {
 	bool (*wanted)(const void *opts);	/* NULL: always; opts: the tool's option struct */
 };
 
+/* A module's struct that a tool can do without, but not well: it is read behind a
+ * bpf_core_type_exists(), so no hook is missing without it. */
+struct nt_type_need {
+	const char *module;	/* as in /sys/module */
+	const char *name;	/* struct */
+	const char *loss;	/* what the user cannot see without it */
+};
+
 enum nt_group { NT_GROUP_STACK, NT_GROUP_SYSTEM, NT_GROUP_VM, NT_GROUP_KVM, NT_GROUP_OVS,
 		NT_GROUP_CPU, NT_GROUP_MISC };
 
@@ -106,6 +114,8 @@ struct nt_tool {
 	unsigned int tuple;		/* enum nt_tuple_opt */
 	const struct nt_hook *hooks;
 	size_t n_hooks;
+	const struct nt_type_need *types;	/* NULL: none */
+	size_t n_types;
 	const char *state_maps;		/* maps that --max-entries sizes, '|' between */
 	const struct nt_engine *engine;
 	const void *engine_data;

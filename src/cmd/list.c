@@ -103,6 +103,7 @@ int nt_usage(FILE *f)
 		"       nettrace list [--json]             every tool\n"
 		"       nettrace help TOOL                 options, hooks, examples\n"
 		"       nettrace doctor [TOOL...] [--json] what this kernel offers, what each tool can do\n"
+		"       nettrace btf make|check|list       BTF files for kernels without BTF\n"
 		"       nettrace --install DIR             symlinks for every tool name\n"
 		"       nettrace --version [--json]\n");
 	return 0;
@@ -117,6 +118,10 @@ int nt_cmd_help(int argc, char **argv)
 		printf("\nTools:\n");
 		for (size_t i = 0; i < nt_n_tools; i++)
 			printf("  %-34s %s\n", nt_tools[i].tool->name, nt_tools[i].tool->summary);
+		return 0;
+	}
+	if (!strcmp(argv[1], "btf")) {
+		nt_btf_help(stdout);
 		return 0;
 	}
 	t = nt_tool_find(argv[1]);

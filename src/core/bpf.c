@@ -290,7 +290,7 @@ static int choose_programs(struct nt_run *r, struct nt_plan_hook **bad)
 static int open_object(struct nt_run *r, struct nt_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "nettrace",
-		    .btf_custom_path = r->btf_custom ? r->btf_path : NULL);
+		    .btf_custom_path = r->btf_custom ? r->btf_load : NULL);
 	size_t size;
 	const void *elf = r->entry->object(&size);
 

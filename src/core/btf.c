@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#include "nettrace/btf.h"
+#include "btf_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/btf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
-
-struct nt_btf {
-	uint8_t *data;
-	size_t size;
-	const uint8_t *types, *types_end;
-	uint32_t *at;		/* offset of each type in types; index 0 is the first */
-	const char *strings;
-	uint32_t strings_len;
-	uint32_t n_types;
-	const struct nt_btf *base;
-};
-
-#ifndef BTF_KIND_ENUM64
-#define BTF_KIND_ENUM64 19
-#endif
 
 static int read_file(const char *path, uint8_t **data, size_t *size)
 {
@@ -120,6 +104,7 @@ static int index_types(struct nt_btf *b)
 		b->at[b->n_types++] = (uint32_t)(p - b->types);
 		p += n;
 	}
+	b->whole = p == b->types_end;
 	return 0;
 }
 
@@ -128,14 +113,21 @@ static const struct btf_type *type_at(const struct nt_btf *b, uint32_t i)
 	return (const void *)(b->types + b->at[i]);
 }
 
-static const char *string_at(const struct nt_btf *b, uint32_t off)
+const char *nt_btf_string(const struct nt_btf *b, uint32_t off)
 {
 	if (b->base) {
 		if (off < b->base->strings_len)
 			return b->base->strings + off;
 		off -= b->base->strings_len;
 	}
-	return off < b->strings_len ? b->strings + off : "";
+	return off < b->strings_len ? b->strings + off : NULL;
+}
+
+static const char *string_at(const struct nt_btf *b, uint32_t off)
+{
+	const char *s = nt_btf_string(b, off);
+
+	return s ? s : "";
 }
 
 static const struct btf_type *find_type(const struct nt_btf *b, uint32_t kind, const char *name)
@@ -149,30 +141,39 @@ static const struct btf_type *find_type(const struct nt_btf *b, uint32_t kind, c
 	return NULL;
 }
 
-/* Ids count from 1; a module's go on behind the kernel's. */
-static const struct btf_type *type_by_id(const struct nt_btf *b, uint32_t id)
+static uint32_t first_id(const struct nt_btf *b)
 {
-	uint32_t first = b->base ? b->base->n_types + 1 : 1;
+	return b->base ? b->base->n_types + 1 : 1;
+}
+
+uint32_t nt_btf_end(const struct nt_btf *b)
+{
+	return first_id(b) + b->n_types;
+}
+
+const struct btf_type *nt_btf_type(const struct nt_btf *b, uint32_t id)
+{
+	uint32_t first = first_id(b);
 
 	if (b->base && id < first)
-		return type_by_id(b->base, id);
+		return nt_btf_type(b->base, id);
 	return id >= first && id - first < b->n_types ? type_at(b, id - first) : NULL;
 }
 
-int nt_btf_open(struct nt_btf **out, const char *path, const struct nt_btf *base)
+int nt_btf_new(struct nt_btf **out, uint8_t *data, size_t size, const struct nt_btf *base)
 {
 	struct nt_btf *b = calloc(1, sizeof(*b));
 	int err;
 
 	*out = NULL;
-	if (!b)
+	if (!b) {
+		free(data);
 		return -ENOMEM;
+	}
 	b->base = base;
-	err = read_file(path, &b->data, &b->size);
-	if (!err)
-		err = check_header(b);
-	else
-		b->data = NULL;
+	b->data = data;
+	b->size = size;
+	err = check_header(b);
 	if (!err)
 		err = index_types(b);
 	if (err) {
@@ -181,6 +182,47 @@ int nt_btf_open(struct nt_btf **out, const char *path, const struct nt_btf *base
 	}
 	*out = b;
 	return 0;
+}
+
+int nt_btf_open(struct nt_btf **out, const char *path, const struct nt_btf *base)
+{
+	uint8_t *data = NULL;
+	size_t size = 0;
+	int err = read_file(path, &data, &size);
+
+	*out = NULL;
+	return err ? err : nt_btf_new(out, data, size, base);
+}
+
+int nt_btf_memory(const void *data, size_t size, char path[32])
+{
+	int fd = memfd_create("nettrace-btf", MFD_CLOEXEC);
+	size_t done = 0;
+
+	while (fd >= 0 && done < size) {
+		ssize_t n = write(fd, (const char *)data + done, size - done);
+
+		if (n < 0 && errno != EINTR) {
+			int err = -errno;
+
+			close(fd);
+			return err;
+		}
+		done += n > 0 ? (size_t)n : 0;
+	}
+	snprintf(path, 32, "/proc/self/fd/%d", fd);
+	return fd < 0 ? -errno : fd;
+}
+
+bool nt_btf_split(const struct nt_btf *b)
+{
+	return b->base != NULL;
+}
+
+const void *nt_btf_bytes(const struct nt_btf *b, size_t *size)
+{
+	*size = b->size;
+	return b->data;
 }
 
 void nt_btf_close(struct nt_btf *b)
@@ -197,6 +239,11 @@ bool nt_btf_has_func(const struct nt_btf *b, const char *name)
 	return b && find_type(b, BTF_KIND_FUNC, name);
 }
 
+bool nt_btf_has_struct(const struct nt_btf *b, const char *name)
+{
+	return b && find_type(b, BTF_KIND_STRUCT, name);
+}
+
 /* typedef void (*btf_trace_NAME)(void *__data, args...) */
 int nt_btf_tp_args(const struct nt_btf *b, const char *tracepoint)
 {
@@ -208,9 +255,9 @@ int nt_btf_tp_args(const struct nt_btf *b, const char *tracepoint)
 	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
 	t = find_type(b, BTF_KIND_TYPEDEF, name);
 	if (t)
-		t = type_by_id(b, t->type);
+		t = nt_btf_type(b, t->type);
 	if (t && BTF_INFO_KIND(t->info) == BTF_KIND_PTR)
-		t = type_by_id(b, t->type);
+		t = nt_btf_type(b, t->type);
 	if (!t || BTF_INFO_KIND(t->info) != BTF_KIND_FUNC_PROTO || !BTF_INFO_VLEN(t->info))
 		return -ENOENT;
 	return (int)BTF_INFO_VLEN(t->info) - 1;
@@ -228,38 +275,4 @@ int nt_btf_enum(const struct nt_btf *b, const char *name,
 	for (uint32_t i = 0; i < BTF_INFO_VLEN(t->info); i++)
 		fn(arg, string_at(b, e[i].name_off), (uint32_t)e[i].val);
 	return 0;
-}
-
-static bool in_folder(const char *folder, const struct utsname *u, char *buf, size_t size)
-{
-	snprintf(buf, size, "%s/%s/%s.btf", folder, u->machine, u->release);
-	return !access(buf, R_OK);
-}
-
-int nt_btf_find(const char *custom, char *buf, size_t size, bool *is_custom)
-{
-	char exe[512], *slash;
-	struct utsname u;
-	ssize_t n;
-
-	*is_custom = true;
-	if (custom) {
-		snprintf(buf, size, "%s", custom);
-		return access(custom, R_OK) ? -errno : 0;
-	}
-	snprintf(buf, size, "/sys/kernel/btf/vmlinux");
-	if (!access(buf, R_OK)) {
-		*is_custom = false;
-		return 0;
-	}
-	uname(&u);
-	n = readlink("/proc/self/exe", exe, sizeof(exe) - 16);
-	if (n > 0) {
-		exe[n] = '\0';
-		slash = strrchr(exe, '/');
-		strcpy(slash ? slash + 1 : exe, "nettrace-btf");
-		if (in_folder(exe, &u, buf, size))
-			return 0;
-	}
-	return in_folder("/usr/lib/nettrace/btf", &u, buf, size) ? 0 : -ENOENT;
 }

@@ -47,7 +47,18 @@ void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, enum nt_refusal wh
 void nt_plan_prog(const struct nt_plan_hook *h, char *buf, size_t size);
 struct nt_plan_hook *nt_plan_by_prog(struct nt_plan *p, const char *prog);
 const char *nt_prog_kind_name(enum nt_prog_kind k);
+enum nt_prog_kind nt_prog_plain_kind(enum nt_hook_type t);	/* needs no BTF in the kernel */
 bool nt_hook_missing(const struct nt_plan_hook *h);
+
+/* ---- run_btf.c: the BTF that a run relocates against ---- */
+/* 0 with r->btf_found and, if not, r->btf_why; or -errno and *err: --btf is wrong. */
+int nt_run_btf_find(struct nt_run *r, struct nt_err *err);
+/* The kernel's own, NULL if it has none; the caller closes it. Only by it a program can be
+ * attached to a typed target. */
+struct nt_btf *nt_run_btf_own(const struct nt_run *r);
+/* Fills r->missing_type; takes a file instead of the kernel's own if only that knows them. */
+void nt_run_btf_types(struct nt_run *r, const struct nt_btf *own);
+void nt_run_btf_close(struct nt_run *r);
 
 /* ---- bpf.c ---- */
 struct nt_bpf {
@@ -115,6 +126,8 @@ void nt_report_interval(struct nt_run *r, bool final);
 void nt_report_end(struct nt_run *r);
 void nt_report_plan(struct nt_run *r, const char *missing);
 void nt_report_hooks(const struct nt_run *r, struct nt_out *o);	/* members of the open record */
+/* Text lines about r->missing_type; nt_report_hooks() has them in JSON. */
+void nt_report_types(const struct nt_run *r, struct nt_out *o, const char *indent);
 void nt_report_error(struct nt_run *r, const struct nt_err *err);
 
 /* ---- run.c: a run with default options, planned, for probe.c ---- */
@@ -143,8 +156,13 @@ struct nt_run {
 	bool ksyms_tried;
 	void *priv;
 
-	char btf_path[512];
+	/* BTF (run_btf.c). custom: libbpf gets the file's bytes from btf_load, not the kernel's own. */
 	bool btf_custom, btf_found;
+	struct nt_btf *btf_file;
+	char btf_name[512], btf_load[32], btf_why[400];
+	int btf_fd;
+	struct { const struct nt_type_need *need; char why[400]; } missing_type[4];
+	size_t n_missing_types;
 	struct nt_plan plan;
 	struct nt_bpf bpf;
 	struct nt_transport *transport;

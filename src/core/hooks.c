@@ -31,7 +31,7 @@ static enum nt_prog_kind typed_kind(enum nt_hook_type t)
 	return t == NT_HOOK_TP ? NT_PROG_TP_BTF : t == NT_HOOK_FUNC ? NT_PROG_FENTRY : NT_PROG_FEXIT;
 }
 
-static enum nt_prog_kind plain_kind(enum nt_hook_type t)
+enum nt_prog_kind nt_prog_plain_kind(enum nt_hook_type t)
 {
 	return t == NT_HOOK_TP ? NT_PROG_RAW_TP : t == NT_HOOK_FUNC ? NT_PROG_KPROBE
 								    : NT_PROG_KRETPROBE;
@@ -86,22 +86,23 @@ static bool func_in_btf(const struct nt_btf *vmlinux, struct module_btf *m, cons
 	return false;
 }
 
-static bool typed_possible(const struct nt_btf *vmlinux, struct module_btf *m,
+/* own: the kernel's own BTF, by which alone the kernel attaches; a file tells arguments only. */
+static bool typed_possible(const struct nt_run *r, const struct nt_btf *own, struct module_btf *m,
 			   const struct nt_hook *hook, const char *target, size_t len, int *args)
 {
 	char name[64];
 
-	if (!vmlinux || len >= sizeof(name))
+	if (len >= sizeof(name))
 		return false;
 	memcpy(name, target, len);
 	name[len] = '\0';
 	if (hook->type != NT_HOOK_TP)
-		return func_in_btf(vmlinux, m, name);
-	*args = nt_btf_tp_args(vmlinux, name);
-	return *args >= 0;
+		return own && func_in_btf(own, m, name);
+	*args = nt_btf_tp_args(own ? own : r->btf_file, name);
+	return own && *args >= 0;
 }
 
-static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt_btf *vmlinux,
+static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt_btf *own,
 		       struct module_btf *m)
 {
 	const char *p = h->hook->targets;
@@ -113,12 +114,12 @@ static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt
 		size_t name_len = len - (size_t)(name - p);
 
 		if (r->common.attach != NT_ATTACH_KPROBE &&
-		    typed_possible(vmlinux, m, h->hook, name, name_len, &h->tp_args))
+		    typed_possible(r, own, m, h->hook, name, name_len, &h->tp_args))
 			add_candidate(h, typed_kind(h->hook->type), name, name_len);
 		else if (h->hook->type == NT_HOOK_TP && r->common.attach == NT_ATTACH_KPROBE)
-			typed_possible(vmlinux, m, h->hook, name, name_len, &h->tp_args);
+			typed_possible(r, own, m, h->hook, name, name_len, &h->tp_args);
 		if (r->common.attach != NT_ATTACH_FENTRY)
-			add_candidate(h, plain_kind(h->hook->type), name, name_len);
+			add_candidate(h, nt_prog_plain_kind(h->hook->type), name, name_len);
 		p += len + (p[len] == '|');
 	}
 }
@@ -126,7 +127,7 @@ static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt
 int nt_plan_make(struct nt_run *r)
 {
 	struct module_btf *m = calloc(1, sizeof(*m));
-	struct nt_btf *vmlinux = NULL;
+	struct nt_btf *own;
 
 	r->plan.n = r->tool->n_hooks;
 	r->plan.hook = calloc(r->plan.n, sizeof(*r->plan.hook));
@@ -134,8 +135,8 @@ int nt_plan_make(struct nt_run *r)
 		free(m);
 		return -ENOMEM;
 	}
-	if (r->btf_found)
-		nt_btf_open(&vmlinux, r->btf_path, NULL);
+	own = nt_run_btf_own(r);
+	nt_run_btf_types(r, own);
 	for (size_t i = 0; i < r->plan.n; i++) {
 		struct nt_plan_hook *h = &r->plan.hook[i];
 
@@ -147,13 +148,13 @@ int nt_plan_make(struct nt_run *r)
 		if (nt_strlist_has(&r->hidden.without, h->hook->stem))
 			snprintf(h->why, sizeof(h->why), "left out by --without");
 		else
-			candidates(r, h, vmlinux, m);
+			candidates(r, h, own, m);
 	}
-	nt_names_read_reasons(r, vmlinux);
+	nt_names_read_reasons(r, own ? own : r->btf_file);
 	for (size_t i = 0; i < m->n; i++)
 		nt_btf_close(m->btf[i]);
 	free(m);
-	nt_btf_close(vmlinux);
+	nt_btf_close(own);
 	return 0;
 }
 

@@ -208,6 +208,13 @@ static void judge(struct nt_probe *p)
 			n += (size_t)snprintf(p->why + n, sizeof(p->why) - n, "%s%s", n ? "; " : "missing: ",
 					      h->hook->loss);
 	}
+	for (size_t i = 0; i < p->run->n_missing_types; i++) {
+		p->verdict = NT_VERDICT_DEGRADED;
+		if (n < sizeof(p->why))
+			n += (size_t)snprintf(p->why + n, sizeof(p->why) - n, "%s%s (%s)",
+					      n ? "; " : "missing: ", p->run->missing_type[i].need->loss,
+					      p->run->missing_type[i].why);
+	}
 }
 
 void nt_probe_tool(struct nt_probe *p, const struct nt_tool_entry *e)
@@ -224,7 +231,7 @@ void nt_probe_tool(struct nt_probe *p, const struct nt_tool_entry *e)
 		return;
 	}
 	if (!p->run->btf_found) {
-		snprintf(p->why, sizeof(p->why), "no BTF for this kernel: give a file with --btf");
+		snprintf(p->why, sizeof(p->why), "%s", p->run->btf_why);
 		return;
 	}
 	rc = p->tried ? nt_bpf_load(p->run, &err) : nt_plan_choose(p->run, &err);
@@ -246,6 +253,8 @@ void nt_probe_show(const struct nt_probe *p, struct nt_out *o)
 		if (nt_hook_missing(h))
 			nt_text(o, "      without %s (%s): %s\n", h->hook->stem, h->why, h->hook->loss);
 	}
+	if (p->verdict != NT_VERDICT_UNAVAILABLE)
+		nt_report_types(p->run, o, "      ");
 }
 
 void nt_probe_free(struct nt_probe *p)

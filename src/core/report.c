@@ -23,6 +23,34 @@ static const char *clock_text(uint64_t ns, char *buf, size_t size)
 	return buf;
 }
 
+/* Types of modules that the BTF at hand does not have. */
+static void json_types(const struct nt_run *r, struct nt_out *o)
+{
+	nt_json_arr(o, "missing_types");
+	for (size_t i = 0; i < r->n_missing_types; i++) {
+		nt_json_obj(o, NULL);
+		nt_json_str(o, "name", r->missing_type[i].need->name);
+		nt_json_str(o, "module", r->missing_type[i].need->module);
+		nt_json_str(o, "why", r->missing_type[i].why);
+		nt_json_str(o, "loss", r->missing_type[i].need->loss);
+		nt_json_obj_end(o);
+	}
+	nt_json_arr_end(o);
+}
+
+void nt_report_types(const struct nt_run *r, struct nt_out *o, const char *indent)
+{
+	for (size_t i = 0; i < r->n_missing_types; i++) {
+		const char *why = r->missing_type[i].why, *todo = strstr(why, ": ");
+		int n = todo ? (int)(todo + 1 - why) : (int)strlen(why);
+
+		nt_text(o, "%smissing: %s\n%s  %.*s\n", indent, r->missing_type[i].need->loss, indent, n,
+			why);
+		if (todo)
+			nt_text(o, "%s  %s\n", indent, todo + 2);
+	}
+}
+
 void nt_report_hooks(const struct nt_run *r, struct nt_out *o)
 {
 	nt_json_arr(o, "hooks");
@@ -51,6 +79,8 @@ void nt_report_hooks(const struct nt_run *r, struct nt_out *o)
 		nt_json_obj_end(o);
 	}
 	nt_json_arr_end(o);
+	if (r->n_missing_types)
+		json_types(r, o);
 }
 
 static void json_head(struct nt_run *r)
@@ -64,6 +94,8 @@ static void json_head(struct nt_run *r)
 	nt_json_str(r->out, "arch", u.machine);
 	nt_json_time(r->out, "time", wall(r));
 	nt_report_hooks(r, r->out);
+	if (r->btf_custom)
+		nt_json_str(r->out, "btf", r->btf_name);
 	nt_filter_json(r);
 }
 
@@ -92,6 +124,7 @@ static void text_head(struct nt_run *r)
 		if (nt_hook_missing(&r->plan.hook[i]))
 			nt_text(r->out, "  missing: %s (%s): %s\n", r->plan.hook[i].hook->stem,
 				r->plan.hook[i].why, r->plan.hook[i].hook->loss);
+	nt_report_types(r, r->out, "  ");
 }
 
 void nt_report_start(struct nt_run *r)
@@ -214,6 +247,7 @@ void nt_report_plan(struct nt_run *r, const char *missing)
 			h->chosen >= 0 && !h->off ? nt_prog_kind_name(h->cand[h->chosen].kind) : "-",
 			h->chosen >= 0 ? h->cand[h->chosen].target : h->hook->targets, state_of(h));
 	}
+	nt_report_types(r, r->out, "  ");
 	nt_text(r->out, " options:\n");
 	nt_opts_each_value(r->cmdline, r->sets, r->n_sets, text_option, r);
 	if (missing)

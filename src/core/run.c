@@ -228,31 +228,15 @@ static int open_output(struct nt_run *r, struct nt_err *err)
 	return 0;
 }
 
-static int check_btf(const char *path)
-{
-	struct nt_btf *b;
-	int rc = nt_btf_open(&b, path, NULL);
-
-	nt_btf_close(b);
-	return rc;
-}
-
 static int resolve(struct nt_run *r, struct nt_err *err)
 {
 	int rc = nt_names_open(r);
 
 	if (!rc)
 		rc = nt_filter_resolve(r, err);
-	if (rc)
-		return rc;
-	rc = nt_btf_find(r->common.btf, r->btf_path, sizeof(r->btf_path), &r->btf_custom);
-	r->btf_found = !rc;
-	if (!rc && r->common.btf)
-		rc = check_btf(r->common.btf);
-	if (rc && r->common.btf)
-		return nt_err_set(err, NT_EXIT_USAGE, -rc, "cannot use the BTF file: %s: %s", r->common.btf,
-				  rc == -EINVAL ? "it is not BTF, or cut short" : strerror(-rc));
-	return nt_plan_make(r);
+	if (!rc)
+		rc = nt_run_btf_find(r, err);
+	return rc ? rc : nt_plan_make(r);
 }
 
 static int dry_run(struct nt_run *r)
@@ -261,7 +245,7 @@ static int dry_run(struct nt_run *r)
 	int rc = nt_plan_choose(r, &missing);
 
 	if (!r->btf_found)
-		snprintf(missing.text, sizeof(missing.text), "no BTF for this kernel: give --btf");
+		snprintf(missing.text, sizeof(missing.text), "%s", r->btf_why);
 	nt_report_plan(r, rc || !r->btf_found ? missing.text : NULL);
 	return 0;
 }
@@ -273,8 +257,7 @@ static int attach(struct nt_run *r, struct nt_err *err)
 	if (rc)
 		return rc;
 	if (!r->btf_found)
-		return nt_err_set(err, NT_EXIT_UNSUPPORTED, ENOTSUP,
-			"no BTF: this kernel has no /sys/kernel/btf/vmlinux: give a file with --btf");
+		return nt_err_set(err, NT_EXIT_UNSUPPORTED, ENOTSUP, "%s", r->btf_why);
 	rc = nt_bpf_load(r, err);
 	if (!rc)
 		rc = nt_transport_open(r, err);
@@ -324,6 +307,7 @@ static void release(struct nt_run *r)
 	nt_transport_close(r);
 	nt_bpf_close(r);
 	nt_plan_free(&r->plan);
+	nt_run_btf_close(r);
 	nt_names_close(r);
 	nt_ksyms_free(r->ksyms);
 	nt_out_close(r->out);

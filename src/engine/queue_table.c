@@ -344,8 +344,8 @@ static void text_table(struct nt_run *r, const struct row *rows, size_t n)
 	for (size_t i = 0; i < n; i++)
 		unknown += !rows[i].known;
 	if (unknown)
-		nt_text(o, "no ring figures for %zu of %zu queues: this kernel has no BTF for tun,"
-			" or the queue was detached\n", unknown, n);
+		nt_text(o, "no ring figures for %zu of %zu queues: no BTF for the module tun (see the"
+			" start), or the queue was detached\n", unknown, n);
 }
 
 static void json_sums(struct nt_out *o, const struct row *rows, size_t n)

@@ -219,8 +219,7 @@ static void test_vmlinux(void)
 	uint32_t no_socket = 0;
 	struct nt_btf *b;
 	int err = nt_btf_open(&b, VMLINUX, NULL);
-	bool custom;
-	char path[512];
+	struct nt_btf_place p;
 
 	if (err) {
 		printf("# this kernel has no BTF: %s\n", strerror(-err));
@@ -233,11 +232,11 @@ static void test_vmlinux(void)
 	err = nt_btf_enum(b, "skb_drop_reason", find_no_socket, &no_socket);
 	CHECK(err == -ENOENT || no_socket > 0, "drop reasons, where there are any, have NO_SOCKET");
 	nt_btf_close(b);
-	CHECK(!nt_btf_find(NULL, path, sizeof(path), &custom) && !custom && !strcmp(path, VMLINUX),
+	CHECK(!nt_btf_find(&p, NULL) && p.from == NT_BTF_KERNEL && !strcmp(p.path, VMLINUX),
 	      "it is found");
-	CHECK(!nt_btf_find("/etc/passwd", path, sizeof(path), &custom) && custom &&
-	      !strcmp(path, "/etc/passwd"), "a file of the user's wins");
-	CHECK(nt_btf_find("/nowhere", path, sizeof(path), &custom) == -ENOENT, "if it is there");
+	CHECK(!nt_btf_find(&p, "/etc/passwd") && p.from == NT_BTF_GIVEN &&
+	      !strcmp(p.path, "/etc/passwd"), "a file of the user's wins");
+	CHECK(nt_btf_find(&p, "/nowhere") == -ENOENT, "if it is there");
 }
 
 /* The kernel's own, cut at many places. */

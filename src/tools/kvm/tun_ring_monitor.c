@@ -52,6 +52,11 @@ static const struct nt_hook hooks[] = {
 	  .wanted = nt_queue_wants_wait, .loss = "the time that packets wait in the ring" },
 };
 
+static const struct nt_type_need types[] = {
+	{ .module = "tun", .name = "tun_struct",
+	  .loss = "the ring: how full it is, for how long, and why a packet was dropped before 5.17" },
+};
+
 extern const struct nt_tool nt_tool_tun_ring_monitor;
 const struct nt_tool nt_tool_tun_ring_monitor = {
 	.name = "tun_ring_monitor",
@@ -71,7 +76,8 @@ const struct nt_tool nt_tool_tun_ring_monitor = {
 	"percent), for how long it was full (from a packet that did not fit to the next one that did), and\n"
 	"the longest burst of packets that did not fit: so much more txqueuelen would have held it.\n"
 	"\n"
-	"Kernels without BTF for modules (before 5.11) give packets and drops, but no ring figures.",
+	"Kernels without BTF for modules (before 5.11) give packets and drops, but no ring figures, unless\n"
+	"a BTF file that knows the module tun is given: see nettrace btf --help.",
 	.example = {
 		"nettrace tun_ring_monitor -d 'vnet*' --interval 5  # drops, and the queues every 5 s",
 		"nettrace tun_ring_monitor -d vnet3 --wait --threshold 80 tcp port 443  "
@@ -83,6 +89,8 @@ const struct nt_tool nt_tool_tun_ring_monitor = {
 	.tuple = NT_TUPLE_ADDR | NT_TUPLE_PORT | NT_TUPLE_PROTO | NT_TUPLE_EXPR,
 	.hooks = hooks,
 	.n_hooks = NT_COUNT(hooks),
+	.types = types,
+	.n_types = NT_COUNT(types),
 	.state_maps = "nt_rings",
 	.engine = &nt_queue_engine,
 	.check = nt_queue_check,
