@@ -3,11 +3,11 @@
 
 set(NT_BTF_BUNDLE "" CACHE PATH "folder of ARCH/RELEASE.btf to compile in")
 
-# generated/btf_bundle.c: nt_btf_bundle[]
-function(nt_btf_bundle)
+# nt_btf_bundle(FOLDER NAME): generated/NAME.c with nt_btf_bundle[], NT_BTF_BUNDLE_SOURCE its path
+function(nt_btf_bundle folder name)
 	set(files "")
-	if(NT_BTF_BUNDLE)
-		get_filename_component(folder ${NT_BTF_BUNDLE} ABSOLUTE BASE_DIR ${CMAKE_BINARY_DIR})
+	if(folder)
+		get_filename_component(folder ${folder} ABSOLUTE BASE_DIR ${CMAKE_SOURCE_DIR})
 		file(GLOB files CONFIGURE_DEPENDS ${folder}/*/*.btf)
 		if(NOT files)
 			message(FATAL_ERROR "NT_BTF_BUNDLE: no ARCH/RELEASE.btf in ${folder}")
@@ -18,21 +18,21 @@ function(nt_btf_bundle)
 	set(rows "")
 	set(packed "")
 	set(n 0)
-	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/btf)
+	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/${name})
 	foreach(file ${files})
 		get_filename_component(dir ${file} DIRECTORY)
 		get_filename_component(arch ${dir} NAME)
 		get_filename_component(release ${file} NAME_WLE)
-		set(gz ${CMAKE_BINARY_DIR}/generated/btf/${arch}-${release}.gz)
+		set(gz ${CMAKE_BINARY_DIR}/generated/${name}/${arch}-${release}.gz)
 		add_custom_command(OUTPUT ${gz} COMMAND sh -c "gzip -9nc '${file}' > '${gz}'"
 			DEPENDS ${file} VERBATIM)
 		list(APPEND packed ${gz})
 		file(SIZE ${file} size)
-		string(APPEND blobs "BLOB(${n}, \"btf/${arch}-${release}.gz\")\n")
+		string(APPEND blobs "BLOB(${n}, \"${name}/${arch}-${release}.gz\")\n")
 		string(APPEND rows "\t{ \"${arch}\", \"${release}\", blob_${n}, blob_end_${n}, ${size} },\n")
 		math(EXPR n "${n} + 1")
 	endforeach()
-	set(source ${CMAKE_BINARY_DIR}/generated/btf_bundle.c)
+	set(source ${CMAKE_BINARY_DIR}/generated/${name}.c)
 	file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[/* Generated: BTF of kernels, packed. */
 #include "nettrace/btf.h"
 
