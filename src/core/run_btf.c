@@ -132,7 +132,7 @@ static void say_why(const struct nt_run *r, const struct nt_type_need *t, char *
 		snprintf(why, size, "module %s is not loaded: load it before the start", t->module);
 	else
 		snprintf(why, size, "this kernel has no BTF for module %s: make a file with nettrace btf make"
-			 " of the kernel's and the module's debug files, and give it with --btf", t->module);
+			 " of the kernel and the module, and give it with --btf", t->module);
 }
 
 void nt_run_btf_types(struct nt_run *r, const struct nt_btf *own)
