@@ -108,7 +108,7 @@ static int pick_section(const struct input *in, const Elf64_Shdr *s, size_t n, c
 		const char *name = section_name(names, names_size, s[i].sh_name);
 
 		if (!strcmp(name, ".BTF.base"))		/* 6.11+: modules built outside of the tree */
-			return fail(in, EINVAL, "its BTF does not continue that of a kernel but its .BTF.base",
+			return fail(in, EINVAL, "its BTF continues its own .BTF.base, not a kernel's",
 				    "only modules that came with the kernel can be used");
 		if (!strcmp(name, ".BTF"))
 			*btf = &s[i];
@@ -161,7 +161,8 @@ static int refuse_kind(const struct input *in, const uint8_t *head)
 		return fail(in, EINVAL, "it is a kernel image to boot",
 			    "give vmlinux, or /sys/kernel/btf/vmlinux of such a machine");
 	if (head[0] == 0xeb && head[1] == 0x9f)
-		return fail(in, EINVAL, "its byte order is another", "only little-endian kernels can be read");
+		return fail(in, EINVAL, "its byte order is another",
+			    "only those of little-endian kernels can be read");
 	if (head[0] != 0x9f || head[1] != 0xeb)
 		return fail(in, EINVAL, "it is not BTF", "give vmlinux, a module or a BTF file");
 	return 0;

@@ -175,7 +175,8 @@ static void add(struct nt_btf_judged *j, const char *what, const char *without)
 {
 	size_t n = strlen(j->text);
 
-	snprintf(j->text + n, sizeof(j->text) - n, "%s%s; without it not seen: %s", n ? "; " : "", what, without);
+	snprintf(j->text + n, sizeof(j->text) - n, "%s%s; without it not seen: %s", n ? "; " : "", what,
+		 without);
 }
 
 static bool has_struct(const struct nt_btf_set *s, const char *name)

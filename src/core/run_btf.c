@@ -55,7 +55,8 @@ int nt_run_btf_find(struct nt_run *r, struct nt_err *err)
 		if (rc)
 			nt_err_set(err, NT_EXIT_USAGE, -rc, "%s", why.text);
 	} else if (rc) {
-		not_found(r, "no BTF for this kernel: make a file with nettrace btf make and give it with --btf");
+		not_found(r, "no BTF for this kernel: make a file with nettrace btf make and give it"
+			  " with --btf");
 		rc = 0;
 	} else if (p.from == NT_BTF_KERNEL) {
 		r->btf_found = true;

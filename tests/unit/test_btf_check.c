@@ -245,7 +245,7 @@ static void test_random(void)
 			btf__resolve_size(btf, id);
 		btf__free(btf);
 	}
-	CHECK(refusals > 10000 && refusals < 30000, "wrong bytes: many are refused, libbpf survives the rest");
+	CHECK(refusals > 10000 && refusals < 30000, "wrong bytes: many are refused, libbpf lives on");
 }
 
 static void read_fails(const char *path, const char *reason, const char *name)
@@ -282,7 +282,7 @@ static void test_elf(const struct blob *b)
 	CHECK(!nt_btf_read(&got, temp_file(&f, sizeof(f)), NULL, &err) && nt_btf_has_struct(got, "pair"),
 	      "the section .BTF of an ELF file");
 	nt_btf_close(got);
-	read_fails(temp_file(&f, offsetof(typeof(f), btf) + 100), "cut short", "an ELF file that is cut short");
+	read_fails(temp_file(&f, offsetof(typeof(f), btf) + 100), "cut short", "a cut ELF file");
 	f.s[1].sh_flags = SHF_COMPRESSED;
 	read_fails(temp_file(&f, sizeof(f)), "compressed", "a compressed section");
 	f.s[1].sh_flags = 0;

@@ -28,10 +28,11 @@ agrees() {
     check "$1" "$(jq -s -c --slurpfile doctor "doctor-$2.json" '
         ($doctor[0].tools | map({key: .name, value: .}) | from_entries) as $said | map(
         (if .code == 3 then "unavailable" elif .code != 0 then "code \(.code)"
-         elif .first.missing_hooks == [] then "ok" else "degraded" end) as $is
+         elif .first.missing_hooks == [] and .first.missing_types == null then "ok" else "degraded" end) as $is
         | $said[.tool] as $d
         | select($is != $d.state or $d.tried != true or ($is != "unavailable" and
-            (.first.hooks != $d.hooks or .first.missing_hooks != $d.missing_hooks))
+            (.first.hooks != $d.hooks or .first.missing_hooks != $d.missing_hooks or
+                .first.missing_types != $d.missing_types))
             or ($is == "unavailable" and ($d.detail | length) == 0))
         | {tool, $is, said: $d.state})' "runs-$2.json")" == '[]'
 }
