@@ -77,7 +77,7 @@ every() {
     nt_start "ring$n" tun_ring_monitor -d tap0 --all "$@"
     in_a "$TRAFFIC/nt-send" udp --to 10.77.0.2 --port 9 --count 50
     in_a "$TRAFFIC/nt-send" udp --to fd77::2 --port 9 --count 30
-    in_a ping -n -q -c 21 -i 0.05 10.77.0.2 >/dev/null
+    in_a ping -n -c 21 -i 0.05 10.77.0.2 >"ping$n.out"
     touch go
     wait_for 30 grep -q tx_dropped "tap$n.out"
     wait_for 5 eval "[ \"\$(events rtt$n '.type == \"event\"')\" -ge 21 ]" || true
@@ -90,21 +90,26 @@ every() {
     bg_stop "tap$n"
 }
 
+ping_median_us() {
+    sed -n 's/.* time=\([0-9.]*\) ms.*/\1/p' "ping$1.out" | sort -n | awk 'NR == 11 { print $1 * 1000 }'
+}
+
 # figures NAME: ground truth of every
 figures() {
-    local reason=NO_SOCKET
+    local reason=NO_SOCKET median
     has_reasons || reason=-
     check_jq "eth_drop$1" "drops$1" "map(select(.type == \"event\")) | length == 80 and
         all(.ifname == \"vb\" and .reason == \"$reason\" and .dst_port == 9 and (.location | test(\"^__udp[46]_lib_rcv\")))
         and (map(select(.dst_ip == \"10.77.0.2\")) | length) == 50"
     check_jq "kernel_drop_stack_stats_summary$1" "stats$1" '.[-1] | .drops == 80'
     check_jq "iface_netstat$1" "sizes$1" '.[-1] | (.tx | map(.packets) | add) == 80 and
-        (.tx | map(.bytes) | add) == .tx[0].bytes'
+        (.tx | map(.bytes) | add) == 50 * 142 + 30 * 162'
     check_jq "kernel_icmp_rtt$1: 21, all stages" "rtt$1" 'map(select(.type == "event")) | length == 21 and
         all(.ended == "complete" and (.stages | length) == 6 and .comm == "ping")'
-    check "kernel_icmp_rtt$1: median, us" "$(jq -s 'map(select(.type == "event").rtt_us) | sort[10]' "rtt$1.json")" '>=' 20000
-    check "kernel_icmp_rtt$1: median, us" "$(jq -s 'map(select(.type == "event").rtt_us) | sort[10]' "rtt$1.json")" '<' 25000
-    check "kernel_icmp_rtt$1: outside, us" "$(jq -s 'map(select(.type == "event").external_us) | sort[10]' "rtt$1.json")" '<' 22500
+    # A busy machine delays both; ping stops its clock at phy_rx, we at icmp_rcv, five tools later.
+    median=$(jq -s 'map(select(.type == "event").rtt_us) | sort[10]' "rtt$1.json")
+    check "kernel_icmp_rtt$1: median, us" "$median" '>=' 20000
+    check "kernel_icmp_rtt$1: as ping saw it, us" "$median" '<' "$(($(ping_median_us "$1") + 2000))"
     check_jq "tun_ring_monitor$1" "ring$1" '.[-1] | .packets == 100 and .drops == 36'
     check_jq "only kprobes and raw tracepoints$1" "ring$1" \
         'all(.[0].hooks[]; .via == "kprobe" or .via == "kretprobe" or .via == "raw_tp")'
