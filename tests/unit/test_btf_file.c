@@ -76,6 +76,8 @@ static struct btf *make_kernel(bool twice, bool a_is_ptr)
 
 static uint64_t value;
 
+static struct btf *module;	/* a second source, NULL: none */
+
 static int resolve(const struct ours *o, struct btf *kernel, enum bpf_core_relo_kind kind, int type,
 		   const char *access)
 {
@@ -85,6 +87,8 @@ static int resolve(const struct ours *o, struct btf *kernel, enum bpf_core_relo_
 	int rc = nt_core_target_add(&t, kernel);
 
 	value = ~0ULL;
+	if (!rc && module)
+		rc = nt_core_target_add(&t, module);
 	if (!rc)
 		rc = nt_core_local(&local, o->btf, &r);
 	if (!rc)
@@ -140,6 +144,15 @@ static void test_values(void)
 	FAILS(FIELD_BYTE_OFFSET, s, "0:0", -ENOENT, "a pointer where we have a number");
 	VALUE(FIELD_EXISTS, s, "0:0", 0, "and so it does not exist");
 	btf__free(k);
+	k = make_kernel(false, false);
+	module = make_kernel(true, false);
+	VALUE(FIELD_BYTE_OFFSET, s, "0:0", 56, "a module's types of the same name are not asked");
+	btf__free(k);
+	k = btf__new_empty();
+	VALUE(FIELD_BYTE_OFFSET, s, "0:1:0", 16, "unless the kernel has none");
+	btf__free(k);
+	btf__free(module);
+	module = NULL;
 	btf__free(o.btf);
 }
 
@@ -311,10 +324,31 @@ static void test_spoiled(const struct nt_btf_made *m, const char *name, const ch
 	free(data);
 }
 
+/* What is in two modules is in the file once. */
+static void test_twice(const struct nt_btf_made *m, const struct nt_tool_entry *const *tools)
+{
+	struct nt_btf_set s = { .n = 0 };
+	struct nt_err err = { .text = "" };
+	struct nt_btf_made again = { .data = NULL };
+	struct btf *base = btf__new_empty();
+	uint32_t size;
+	const void *data;
+
+	btf__add_int(base, "int", 4, BTF_INT_SIGNED);
+	data = btf__raw_data(base, &size);
+	CHECK(add_bytes(&s, data, size) && add_bytes(&s, m->data, m->size) && add_bytes(&s, m->data, m->size),
+	      "two modules with the same types");
+	CHECK(!nt_btf_make(&again, &s, tools, nt_n_tools, &err), "a file of them");
+	CHECK_U64(again.n_types, m->n_types, "has each once");
+	free(again.data);
+	nt_btf_set_free(&s);
+	btf__free(base);
+}
+
 static void test_kernel(void)
 {
 	const struct nt_tool_entry *tools[64], *one;
-	struct nt_btf_set kernel = { .n = 0 }, file = { .n = 0 }, bare = { .n = 0 };
+	struct nt_btf_set kernel = { .n = 0 }, file = { .n = 0 };
 	struct nt_btf_made m = { .data = NULL }, small = { .data = NULL };
 	struct nt_err err = { .text = "" };
 	char text[800];
@@ -333,6 +367,7 @@ static void test_kernel(void)
 	CHECK(add_bytes(&file, m.data, m.size), "it is sound");
 	test_same_values(&kernel, &file);
 	test_core_needs(&kernel, &file);
+	test_twice(&m, tools);
 	one = nt_tool_find("iface_netstat");
 	CHECK(!nt_btf_make(&small, &kernel, &one, 1, &err) && small.size < m.size, "one tool needs less");
 	for (size_t i = 0; i < nt_n_tools; i++) {
@@ -349,7 +384,6 @@ static void test_kernel(void)
 			     "no struct tun_struct of module tun");
 	nt_btf_set_free(&kernel);
 	nt_btf_set_free(&file);
-	nt_btf_set_free(&bare);
 	free(m.data);
 	free(small.data);
 }
