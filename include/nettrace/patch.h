@@ -9,6 +9,7 @@
 #define NETTRACE_PATCH_H
 
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@ struct nt_consts {
  * as a number nobody chose. *missing (may be NULL) is the id then.
  */
 int nt_patch_consts(struct bpf_insn *insns, size_t n, const struct nt_consts *c, unsigned *missing);
+
+/* Is the constant in the program? (Some cost a trial to find out.) */
+bool nt_patch_uses(const struct bpf_insn *insns, size_t n, unsigned int id);
 
 /* A subprogram to append: instructions and the placeholder call that it replaces. */
 struct nt_append {

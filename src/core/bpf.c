@@ -146,6 +146,16 @@ static int append_filter(struct nt_run *r, struct bpf_program *prog,
 	return len;
 }
 
+/* 0: unknown */
+static uint64_t tp_args(struct nt_plan_hook *h)
+{
+	struct nt_candidate *c = &h->cand[h->chosen];
+
+	if (c->tp_args < 0)
+		c->tp_args = nt_trial_tp_args(c->target);
+	return c->tp_args > 0 ? (uint64_t)c->tp_args : 0;
+}
+
 static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
 {
 	struct nt_run *r = loading;
@@ -159,11 +169,12 @@ static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opt
 	(void)cookie;
 	snprintf(r->bpf.last_prog, sizeof(r->bpf.last_prog), "%s", name);
 	h = nt_plan_by_prog(&r->plan, name);
-	nt_run_const(r, NT_CONST_TP_ARGS, h && h->tp_args > 0 ? (uint64_t)h->tp_args : 0);
 	insns = malloc(n * sizeof(*insns));
 	if (!insns)
 		return -ENOMEM;
 	memcpy(insns, bpf_program__insns(prog), n * sizeof(*insns));
+	if (h && nt_patch_uses(insns, n, NT_CONST_TP_ARGS))
+		nt_run_const(r, NT_CONST_TP_ARGS, tp_args(h));
 	err = nt_patch_consts(insns, n, &r->bpf.consts, &missing);
 	if (err < 0)
 		snprintf(r->bpf.log, sizeof(r->bpf.log), "load-time constant %u has no value", missing);
@@ -291,6 +302,7 @@ static int open_object(struct nt_run *r, struct nt_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "nettrace",
 		    .btf_custom_path = r->btf_custom ? r->btf_load : NULL);
+	uint32_t version = nt_kernel_version_code();
 	size_t size;
 	const void *elf = r->entry->object(&size);
 
@@ -301,6 +313,8 @@ static int open_object(struct nt_run *r, struct nt_err *err)
 	if (!r->bpf.obj)
 		return nt_err_set(err, NT_EXIT_RUNTIME, errno, "cannot open the BPF object: %s: %s",
 				  r->tool->name, strerror(errno));
+	if (version)
+		bpf_object__set_kversion(r->bpf.obj, version);
 	return 0;
 }
 
@@ -332,8 +346,8 @@ static struct bpf_link *attach_one(struct nt_run *r, struct nt_plan_hook *h)
 	}
 	switch (c->kind) {
 	case NT_PROG_RAW_TP: return bpf_program__attach_raw_tracepoint(p, c->target);
-	case NT_PROG_KPROBE: return bpf_program__attach_kprobe(p, false, c->target);
-	case NT_PROG_KRETPROBE: return bpf_program__attach_kprobe(p, true, c->target);
+	case NT_PROG_KPROBE:
+	case NT_PROG_KRETPROBE: return nt_kprobe_attach(r, h, p);
 	default: return bpf_program__attach_trace(p);
 	}
 }
@@ -359,8 +373,10 @@ static int attach_all(struct nt_run *r, struct nt_plan_hook **bad)
 
 void nt_bpf_close(struct nt_run *r)
 {
-	for (size_t i = 0; r->bpf.link && i < r->plan.n; i++)
+	for (size_t i = 0; r->bpf.link && i < r->plan.n; i++) {
 		bpf_link__destroy(r->bpf.link[i]);
+		nt_kprobe_remove(&r->plan.hook[i]);
+	}
 	free(r->bpf.link);
 	r->bpf.link = NULL;
 	bpf_object__close(r->bpf.obj);
@@ -411,6 +427,7 @@ int nt_bpf_load(struct nt_run *r, struct nt_err *err)
 	int rc;
 
 	setrlimit(RLIMIT_MEMLOCK, &unlimited);	/* maps count as locked memory before 5.11 */
+	nt_kprobe_sweep();
 	for (;;) {
 		rc = nt_plan_choose(r, err);
 		if (rc)

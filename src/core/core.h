@@ -14,10 +14,12 @@
 
 /* ---- hooks.c: the plan ---- */
 #define NT_CANDIDATES 10
+#define NT_EVENT_NAME 48
 
 struct nt_candidate {
 	enum nt_prog_kind kind;
 	char target[64];		/* function, or tracepoint without its category */
+	int tp_args;			/* of a tracepoint, as BTF says; -1 unknown */
 	bool refused;
 };
 
@@ -27,7 +29,7 @@ struct nt_plan_hook {
 	size_t n;
 	int chosen;			/* index in cand, -1: none */
 	bool off;			/* not asked for, or of a variant that is not used */
-	int tp_args;			/* of the chosen tracepoint, -1 unknown */
+	char event[NT_EVENT_NAME];	/* tracefs event of its kprobe, "": none */
 	char why[160];			/* why it is missing, or why an earlier candidate was not taken */
 };
 
@@ -76,6 +78,27 @@ void nt_bpf_close(struct nt_run *r);
 void nt_bpf_gate(struct nt_run *r, bool open);
 int nt_bpf_check_caps(struct nt_err *err);
 
+/* ---- kprobe.c ---- */
+/* perf's type number of kprobes, -1: this kernel's perf has none. */
+int nt_kprobe_pmu(void);
+/* Attaches the program to the function of the hook's chosen candidate. NULL and errno. */
+struct bpf_link *nt_kprobe_attach(struct nt_run *r, struct nt_plan_hook *h, struct bpf_program *p);
+void nt_kprobe_remove(struct nt_plan_hook *h);		/* its tracefs event; the link is gone */
+void nt_kprobe_sweep(void);				/* tracefs events of processes that died */
+uint64_t nt_kprobe_missed(const struct nt_plan_hook *h);	/* of its tracefs event */
+/* Misses of an event in tracefs' kprobe_profile; 0 if it is not there. f may be NULL. */
+uint64_t nt_kprobe_profile(FILE *f, const char *event);
+/* The process that made an event of kprobe_events, and the event's name; 0: it is not ours. */
+int nt_kprobe_event_pid(const char *line, char *event, size_t size);
+
+/* ---- trial.c: questions to a kernel without BTF; they need the privilege to load ---- */
+int nt_trial_tp_args(const char *tracepoint);		/* -1: unknown */
+bool nt_trial_read_kernel(void);			/* bpf_probe_read_kernel is there (5.5+) */
+
+/* ---- vdso.c ---- */
+uint32_t nt_kernel_version_code(void);			/* 0: unknown */
+uint32_t nt_vdso_version(const void *image, size_t size);	/* of an ELF image; 0: no such note */
+
 /* ---- transport.c ---- */
 struct nt_transport;
 int nt_transport_open(struct nt_run *r, struct nt_err *err);
@@ -113,6 +136,7 @@ struct nt_hidden_opts {			/* for tests */
 	struct nt_strlist without;	/* hook stems to leave out */
 	struct nt_strlist refuse;	/* programs to break before they are loaded */
 	bool perf_buffer;
+	bool tracefs_kprobes;		/* no kprobe by perf's own device */
 };
 
 /* ---- loop.c ---- */

@@ -52,6 +52,8 @@ const struct nt_opt nt_hidden_rows[] = {
 	  .help = "leave out these hooks (for tests)" },
 	{ .name = "refuse", .type = NT_OPT_STRLIST, .offset = H(refuse), .flags = NT_OPT_HIDDEN,
 	  .help = "break these programs so that the kernel refuses them (for tests)" },
+	{ .name = "tracefs-kprobes", .type = NT_OPT_FLAG, .offset = H(tracefs_kprobes),
+	  .flags = NT_OPT_HIDDEN, .help = "make kprobes by tracefs where perf's own device would do (for tests)" },
 	{ .name = "perf-buffer", .type = NT_OPT_FLAG, .offset = H(perf_buffer), .flags = NT_OPT_HIDDEN,
 	  .help = "use perf buffers where a ring buffer would do (for tests)" },
 };
@@ -168,13 +170,6 @@ static bool takes_expression(const struct nt_tool *t)
 	return false;
 }
 
-/* BPF_FUNC_probe_read_kernel; 4.19 knows probe_read only. */
-static unsigned int read_helper(void)
-{
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_probe_read_kernel, NULL) == 0
-		? BPF_FUNC_probe_read : BPF_FUNC_probe_read_kernel;
-}
-
 static int to_ebpf(struct nt_run *r, const struct nt_pcap_filter *f, enum nt_link_form form,
 		   unsigned int helper)
 {
@@ -212,7 +207,9 @@ static int resolve_expression(struct nt_run *r, struct nt_err *err)
 	if (rc)
 		return nt_err_set(err, NT_EXIT_USAGE, EINVAL, "bad filter expression: %.120s: %s",
 				  r->expr, e.msg);
-	helper = r->common.dry_run ? BPF_FUNC_probe_read_kernel : read_helper();
+	/* libbpf swaps the helper in our objects by a trial of its own; this code it never sees. */
+	helper = r->common.dry_run || nt_trial_read_kernel() ? NT_READ_HELPER_KERNEL
+							     : NT_READ_HELPER_LEGACY;
 	for (int i = 0; i < NT_LINK_FORMS && rc >= 0; i++)
 		rc = to_ebpf(r, f, (enum nt_link_form)i, helper);
 	nt_pcap_free(f);

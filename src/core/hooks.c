@@ -38,7 +38,7 @@ enum nt_prog_kind nt_prog_plain_kind(enum nt_hook_type t)
 }
 
 static void add_candidate(struct nt_plan_hook *h, enum nt_prog_kind kind, const char *target,
-			  size_t len)
+			  size_t len, int tp_args)
 {
 	struct nt_candidate *c;
 
@@ -46,6 +46,7 @@ static void add_candidate(struct nt_plan_hook *h, enum nt_prog_kind kind, const 
 		return;
 	c = &h->cand[h->n++];
 	c->kind = kind;
+	c->tp_args = tp_args;
 	memcpy(c->target, target, len);
 }
 
@@ -92,6 +93,7 @@ static bool typed_possible(const struct nt_run *r, const struct nt_btf *own, str
 {
 	char name[64];
 
+	*args = -1;
 	if (len >= sizeof(name))
 		return false;
 	memcpy(name, target, len);
@@ -105,21 +107,20 @@ static bool typed_possible(const struct nt_run *r, const struct nt_btf *own, str
 static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt_btf *own,
 		       struct module_btf *m)
 {
+	bool typed_wanted = r->common.attach != NT_ATTACH_KPROBE;
 	const char *p = h->hook->targets;
 
-	h->tp_args = -1;
 	while (*p) {
 		size_t len = strcspn(p, "|");
 		const char *colon = memchr(p, ':', len), *name = colon ? colon + 1 : p;
 		size_t name_len = len - (size_t)(name - p);
+		int args = -1;
 
-		if (r->common.attach != NT_ATTACH_KPROBE &&
-		    typed_possible(r, own, m, h->hook, name, name_len, &h->tp_args))
-			add_candidate(h, typed_kind(h->hook->type), name, name_len);
-		else if (h->hook->type == NT_HOOK_TP && r->common.attach == NT_ATTACH_KPROBE)
-			typed_possible(r, own, m, h->hook, name, name_len, &h->tp_args);
+		if ((typed_wanted || h->hook->type == NT_HOOK_TP) &&
+		    typed_possible(r, own, m, h->hook, name, name_len, &args) && typed_wanted)
+			add_candidate(h, typed_kind(h->hook->type), name, name_len, args);
 		if (r->common.attach != NT_ATTACH_FENTRY)
-			add_candidate(h, nt_prog_plain_kind(h->hook->type), name, name_len);
+			add_candidate(h, nt_prog_plain_kind(h->hook->type), name, name_len, args);
 		p += len + (p[len] == '|');
 	}
 }

@@ -2,7 +2,6 @@
 #include "nettrace/patch.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +37,19 @@ int nt_patch_consts(struct bpf_insn *insns, size_t n, const struct nt_consts *c,
 		i++;			/* the second half is no instruction */
 	}
 	return places;
+}
+
+bool nt_patch_uses(const struct bpf_insn *insns, size_t n, unsigned int id)
+{
+	for (size_t i = 0; i + 1 < n; i++) {
+		if (insns[i].code != LD_IMM64)
+			continue;
+		if (insns[i].src_reg == 0 && (uint32_t)insns[i + 1].imm == MARK_HIGH &&
+		    (uint32_t)insns[i].imm == id)
+			return true;
+		i++;
+	}
+	return false;
 }
 
 static size_t count_calls(const struct bpf_insn *insns, size_t n, uint32_t call)

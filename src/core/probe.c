@@ -85,23 +85,10 @@ static int load_typed(enum bpf_attach_type at, const char *target)
 	return bpf_prog_load(BPF_PROG_TYPE_TRACING, "nt_probe", "GPL", nothing, NT_COUNT(nothing), &o);
 }
 
-/* 6 is the perf type of kprobes on most kernels, but it is assigned at boot: read it. */
-static int kprobe_type(void)
-{
-	FILE *f = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
-	int type = -1;
-
-	if (f && fscanf(f, "%d", &type) != 1)
-		type = -1;
-	if (f)
-		fclose(f);
-	return type;
-}
-
 static bool try_kprobe(void)
 {
 	struct perf_event_attr a = { .size = sizeof(a) };
-	int type = kprobe_type(), fd;
+	int type = nt_kprobe_pmu(), fd;
 
 	if (type < 0)
 		return false;

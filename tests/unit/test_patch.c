@@ -194,8 +194,27 @@ static void test_append_missing(void)
 	free(out);
 }
 
+static void test_uses(void)
+{
+	const struct bpf_insn p[] = {
+		MOV(2, NT_CONST_TP_ARGS), CONST(1, NT_CONST_FILTER), LD_IMM64(3, NT_CONST_TP_ARGS, 0), EXIT,
+	};
+	const struct bpf_insn q[] = { CONST(1, NT_CONST_FILTER), CONST(1, NT_CONST_TP_ARGS), EXIT };
+	const struct bpf_insn second[] = {	/* the second half looks like the load of a constant */
+		{ .code = BPF_LD | BPF_DW | BPF_IMM },
+		CONST(1, NT_CONST_TP_ARGS),
+	};
+
+	CHECK(nt_patch_uses(p, N_OF(p), NT_CONST_FILTER), "a constant that is there");
+	CHECK(!nt_patch_uses(p, N_OF(p), NT_CONST_TP_ARGS), "a number that only looks like one");
+	CHECK(nt_patch_uses(q, N_OF(q), NT_CONST_TP_ARGS), "the second constant");
+	CHECK(!nt_patch_uses(second, N_OF(second), NT_CONST_TP_ARGS), "the second half of a load");
+	CHECK(!nt_patch_uses(NULL, 0, NT_CONST_TP_ARGS), "no instructions");
+}
+
 int main(void)
 {
+	test_uses();
 	test_replaced_everywhere();
 	test_values();
 	test_missing();
