@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core.h"
+#include "nettrace/btf.h"
 #include "nettrace/cbpf.h"
 #include "nettrace/nt_abi.h"
 #include "nettrace/patch.h"
@@ -33,7 +35,9 @@ struct probe {
 	struct nt_append form[N_FORMS];
 	void *scratch[2 * N_PROGS];
 	size_t n_scratch;
-	const volatile struct fp_slot *slot;	/* the map's own memory */
+	const volatile struct fp_slot *slot;	/* the map's own memory, or copy */
+	struct fp_slot *copy;			/* where maps cannot be mapped (before 5.5) */
+	int first_kind;				/* 1: no typed programs */
 };
 
 /* libbpf's callback has no room for a pointer of ours that changes. */
@@ -179,6 +183,7 @@ static int convert(struct probe *p, const struct nt_pcap_filter *filter)
 {
 	static const uint32_t calls[N_FORMS] = { NT_CALL_PCAP_L2, NT_CALL_PCAP_L3 };
 	static const enum nt_link_form forms[N_FORMS] = { NT_LINK_ETHER, NT_LINK_RAW };
+	unsigned int helper = nt_trial_read_kernel() ? NT_READ_HELPER_KERNEL : NT_READ_HELPER_LEGACY;
 
 	for (size_t i = 0; i < N_FORMS; i++) {
 		struct bpf_insn *insns;
@@ -187,12 +192,12 @@ static int convert(struct probe *p, const struct nt_pcap_filter *filter)
 		p->form[i].call = calls[i];
 		if (!filter)
 			continue;
-		n = nt_pcap_to_ebpf(filter, forms[i], NT_READ_HELPER_KERNEL, NULL, 0);
+		n = nt_pcap_to_ebpf(filter, forms[i], helper, NULL, 0);
 		insns = n < 0 ? NULL : malloc((size_t)n * sizeof(*insns));
 		if (!insns)
 			return n < 0 ? n : -ENOMEM;
 		p->form[i].insns = insns;
-		n = nt_pcap_to_ebpf(filter, forms[i], NT_READ_HELPER_KERNEL, insns, (size_t)n);
+		n = nt_pcap_to_ebpf(filter, forms[i], helper, insns, (size_t)n);
 		if (n < 0)
 			return n;
 		p->form[i].n = (size_t)n;
@@ -216,18 +221,45 @@ static struct bpf_program *program(struct probe *p, int i)
 	return bpf_object__find_program_by_name(p->obj, name);
 }
 
+/* 5.5+; a kernel that cannot map an array refuses the flag. */
+static bool can_map(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "fp_try", 4, 8, 1, &opts);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static int load(struct probe *p)
 {
 	size_t size;
 	const void *elf = filter_probe__elf_bytes(&size);
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "filter_probe");
-	int err = 0;
+	char btf[512];
+	bool custom;
+	int err = nt_btf_find(NULL, btf, sizeof(btf), &custom);
 
+	if (err)
+		return err;
+	if (custom) {
+		p->first_kind = 1;
+		opts.btf_custom_path = btf;
+	}
 	p->obj = bpf_object__open_mem(elf, size, &opts);
 	if (!p->obj)
 		return -errno;
-	for (int i = 0; !err && i < N_PROGS; i += FP_KINDS)
-		err = bpf_program__set_attach_target(program(p, i), 0, views[i / FP_KINDS].tp);
+	if (!can_map()) {
+		bpf_map__set_map_flags(bpf_object__find_map_by_name(p->obj, "fp_slots"), 0);
+		p->copy = calloc(FP_SLOTS, sizeof(*p->copy));
+	}
+	for (int i = 0; !err && i < N_PROGS; i += FP_KINDS) {
+		if (p->first_kind)
+			bpf_program__set_autoload(program(p, i), false);
+		else
+			err = bpf_program__set_attach_target(program(p, i), 0, views[i / FP_KINDS].tp);
+	}
 	if (err)
 		return err;
 	loading = p;
@@ -239,6 +271,8 @@ static int attach(struct probe *p)
 	for (int i = 0; i < N_PROGS; i++) {
 		struct bpf_program *prog = program(p, i);
 
+		if (i % FP_KINDS < p->first_kind)
+			continue;
 		p->link[i] = i % FP_KINDS ?
 			bpf_program__attach_raw_tracepoint(prog, views[i / FP_KINDS].tp) :
 			bpf_program__attach_trace(prog);
@@ -253,14 +287,25 @@ static int map_fd(const struct probe *p, const char *name)
 	return bpf_object__find_map_fd_by_name(p->obj, name);
 }
 
+static void copy_slots(struct probe *p)
+{
+	for (uint32_t i = 0; i < FP_SLOTS; i++)
+		if ((int)(i / FP_FRAMES % FP_KINDS) >= p->first_kind)
+			bpf_map_lookup_elem(map_fd(p, "fp_slots"), &i, &p->copy[i]);
+}
+
 static int map_slots(struct probe *p)
 {
-	void *at = mmap(NULL, FP_SLOTS * sizeof(*p->slot), PROT_READ, MAP_SHARED,
-			map_fd(p, "fp_slots"), 0);
-
-	if (at == MAP_FAILED)
+	if (p->copy) {
+		p->slot = p->copy;
+		return 0;
+	}
+	p->slot = mmap(NULL, FP_SLOTS * sizeof(*p->slot), PROT_READ, MAP_SHARED,
+		       map_fd(p, "fp_slots"), 0);
+	if (p->slot == MAP_FAILED) {
+		p->slot = NULL;
 		return -errno;
-	p->slot = at;
+	}
 	return 0;
 }
 
@@ -314,8 +359,9 @@ void probe_free(struct probe *p)
 		return;
 	for (int i = 0; i < N_PROGS; i++)
 		bpf_link__destroy(p->link[i]);
-	if (p->slot)
+	if (p->slot && !p->copy)
 		munmap((void *)p->slot, FP_SLOTS * sizeof(*p->slot));
+	free(p->copy);
 	bpf_object__close(p->obj);
 	for (size_t i = 0; i < N_FORMS; i++)
 		free((void *)p->form[i].insns);
@@ -326,12 +372,19 @@ void probe_free(struct probe *p)
 
 /* ---- verdicts ---- */
 
-static size_t received(const struct probe *p)
+int probe_first_kind(const struct probe *p)
+{
+	return p->first_kind;
+}
+
+static size_t received(struct probe *p)
 {
 	size_t n = 0;
 
+	if (p->copy)
+		copy_slots(p);
 	for (unsigned int i = 0; i < FP_FRAMES; i++)
-		n += p->slot[probe_slot(FP_RX, 0, i)].seen != 0 &&
+		n += p->slot[probe_slot(FP_RX, p->first_kind, i)].seen != 0 &&
 		     p->slot[probe_slot(FP_RX, 1, i)].seen != 0;
 	return n;
 }

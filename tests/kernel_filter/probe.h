@@ -27,6 +27,9 @@ struct probe *probe_load(uint64_t mask, const struct nt_tuple *tuple,
 			 const struct nt_pcap_filter *filter);
 void probe_free(struct probe *p);
 
+/* 0, or 1 where the kernel takes no typed programs: their slots are empty. */
+int probe_first_kind(const struct probe *p);
+
 /* Sends one frame, TAGGED through the VLAN device. 0 or -errno. */
 int probe_send(unsigned int number, const void *frame, size_t len, bool tagged);
 
