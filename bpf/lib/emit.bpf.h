@@ -18,6 +18,8 @@ struct {
 /* Not counted if it does not fit: for events whose matter is counted elsewhere. */
 NT_INLINE long nt_emit_uncounted(void *ctx, void *event, __u64 size)
 {
+	long err;
+
 	if (nt_const(NT_CONST_RINGBUF)) {
 		__u64 avail = bpf_ringbuf_query(&nt_events, BPF_RB_AVAIL_DATA);
 		__u64 flags = avail >= nt_const(NT_CONST_WATERMARK) ? BPF_RB_FORCE_WAKEUP
@@ -25,7 +27,11 @@ NT_INLINE long nt_emit_uncounted(void *ctx, void *event, __u64 size)
 
 		return bpf_ringbuf_output(&nt_events, event, size, flags);
 	}
-	return bpf_perf_event_output(ctx, &nt_events, BPF_F_CURRENT_CPU, event, size);
+	/* Before 5.1 this is always 0: user space compares what was sent with what came. */
+	err = bpf_perf_event_output(ctx, &nt_events, BPF_F_CURRENT_CPU, event, size);
+	if (!err)
+		nt_stat_add(NT_STAT_PERF_SENT, 1);
+	return err;
 }
 
 NT_INLINE void nt_emit(void *ctx, void *event, __u64 size)

@@ -203,7 +203,7 @@ struct nt_run {
 	bool stop;
 	uint64_t too_deep;		/* runs that found no scratch memory */
 	uint64_t after_count;		/* events that came after --count was reached */
-	uint64_t perf_lost;		/* perf's own lost records, for --verbose */
+	uint64_t perf_lost, perf_received;	/* perf's lost records, and events that came */
 	struct { const char *map; int32_t id; uint64_t frames[NT_STACK_MAX]; } *stack_cache;
 	size_t stack_cache_n;
 };

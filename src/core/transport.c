@@ -43,10 +43,10 @@ static enum bpf_perf_event_ret on_perf(void *ctx, int cpu, struct perf_event_hea
 
 	(void)cpu;
 	if (h->type == PERF_RECORD_SAMPLE && sample->size <= sizeof(copy)) {
+		r->perf_received++;
 		memcpy(copy, sample->data, sample->size);
 		deliver(r, copy, sample->size);
 	} else if (h->type == PERF_RECORD_LOST) {
-		/* The program's failed output counted it already: NT_STAT_LOST_BUFFER. */
 		r->perf_lost += lost->lost;
 	}
 	return LIBBPF_PERF_EVENT_CONT;
