@@ -61,7 +61,7 @@ rank() { jq -r "select(.type == \"end\").by_$2[] | select(.name | test(\"$3\")).
 check "by location: TCP" "$(rank all location '^tcp_v4_rcv$')" == 1000
 check "by location: IP checksum" "$(rank all location '^ip_rcv_core')" == 1000
 check "by location: nft" "$(rank all location '^(nf_hook_slow|nft_do_chain)')" == 1000
-check "by location: small buffer" "$(rank all location '^udp_queue_rcv_one_skb')" == "$RCVBUF"
+check "by location: small buffer" "$(rank all location '^udp_queue_rcv_(one_)?skb')" == "$RCVBUF"
 check "by device" "$(rank all dev '^vb$')" == "$TOTAL"
 if has_reasons; then
     check "by reason: NO_SOCKET" "$(rank all reason '^NO_SOCKET$')" == 4000
