@@ -116,6 +116,18 @@ need_kprobes() {
         skip "this kernel has no kprobes"
 }
 
+# Has the kernel BTF of its own? Without (before 5.2 always) it takes no typed programs: no tp_btf,
+# fentry or fexit.
+has_typed() { [ -e /sys/kernel/btf/vmlinux ]; }
+
+# knows_type NAME MODULE: is the module's type in the BTF that nettrace uses: the kernel's, or a
+# file beside nettrace, where modules are in the same one?
+knows_type() {
+    if has_typed; then [ -e "/sys/kernel/btf/$2" ]; else
+        grep -qaw "$1" "${NETTRACE%/*}/nettrace-btf/$(uname -m)/$(uname -r).btf" 2>/dev/null
+    fi
+}
+
 # kernel_at_least 6.1
 kernel_at_least() {
     local major minor

@@ -37,7 +37,7 @@ RARP=${MACS}803500010800060400030277000000aa0a4d00010000000000000a4d0009
 in_b nft 'add table inet t
     add chain inet t i { type filter hook input priority 0; }
     add rule inet t i udp dport 5001 drop'
-bg_in b full "$TRAFFIC/nt-send" rcvbuf --bind 10.77.0.2 --port 5002 --hold 60
+bg_in b full "$TRAFFIC/nt-send" rcvbuf --bind 10.77.0.2 --port 5002 --hold 300
 bg_in b sink "$TRAFFIC/nt-send" sink --bind 10.77.0.2 --port 5005
 wait_for 10 grep -q ready full.out
 wait_for 10 grep -q ready sink.out

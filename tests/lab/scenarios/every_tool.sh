@@ -63,7 +63,7 @@ check "a required hook costs the tool, an optional one itself" "$(jq -s -c 'map(
     | {tool, hook, code})' without.json)" == '[]'
 
 # --- a kernel without BTF ----------------------------------------------------
-if in_guest; then
+if in_guest && has_typed; then
     mount -t tmpfs none /sys/kernel/btf
     defer umount /sys/kernel/btf
     agrees "doctor agrees without BTF" hidden

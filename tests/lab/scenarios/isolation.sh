@@ -2,6 +2,7 @@
 # where: guest host
 # timeout: 400
 
+has_typed || skip "no typed programs to refuse"
 allow_verifier_rejection
 need_cmd bpftool
 TRAFFIC=$REPO/build/tests/traffic

@@ -16,8 +16,10 @@ if [ -e /sys/kernel/tracing/kprobe_events ] || [ -e /sys/kernel/debug/tracing/kp
     nt_start kprobe kernel_icmp_rtt -r both -k --attach kprobe
     names="$names kprobe"
 fi
-nt_start fentry kernel_icmp_rtt -r both -k --attach fentry
-names="$names fentry"
+if has_typed; then
+    nt_start fentry kernel_icmp_rtt -r both -k --attach fentry
+    names="$names fentry"
+fi
 in_a ping -n -q -c 6 -i 0.05 10.77.0.2 >/dev/null
 in_a ping -n -q -c 4 -i 0.05 fd77::2 >/dev/null
 wait_for 5 eval '[ "$(events auto ".type == \"event\"")" -ge 20 ]' || true
