@@ -151,10 +151,13 @@ static void fill(struct nt_run *r, const struct nt_latency_event *e, struct show
 				       first_ns(&s->lat, d->leg2));
 }
 
-/* Frames of the tracing itself come first: programs and trampolines of BPF, the kprobe's path. */
-static bool is_tracing(struct nt_run *r, uint64_t addr)
+enum frame { FRAME_KERNEL, FRAME_TRACING, FRAME_UNNAMED };
+
+/* Frames of the tracing itself come first: programs, interpreter and trampolines of BPF, the
+ * kprobe's path. A program has a name only with bpf_jit_kallsyms, which 4.19 has off. */
+static enum frame frame_of(struct nt_run *r, uint64_t addr)
 {
-	static const char *const names[] = { "bpf_", "__bpf_", "__traceiter_", "trace_call_bpf",
+	static const char *const names[] = { "bpf_", "__bpf_", "___bpf_prog_run", "__traceiter_", "trace_call_bpf",
 					     "kprobe_", "ftrace_", "optimized_callback",
 					     "aggr_pre_handler" };
 	uint64_t offset;
@@ -162,14 +165,27 @@ static bool is_tracing(struct nt_run *r, uint64_t addr)
 
 	for (size_t i = 0; sym && i < NT_COUNT(names); i++)
 		if (!strncmp(sym, names[i], strlen(names[i])))
-			return true;
-	return false;
+			return FRAME_TRACING;
+	return sym ? FRAME_KERNEL : FRAME_UNNAMED;
+}
+
+static size_t tracing_frames(struct nt_run *r, const uint64_t *stack, size_t n)
+{
+	enum frame f = FRAME_TRACING;
+	size_t skip = 0;
+
+	for (size_t i = 0; i < n && f != FRAME_KERNEL; i++) {
+		f = frame_of(r, stack[i]);
+		if (f == FRAME_TRACING)
+			skip = i + 1;
+	}
+	return skip;
 }
 
 static void read_stack(struct nt_run *r, const struct shown *s, uint32_t i, uint64_t *stack)
 {
 	const struct nt_latency_priv *p = nt_run_priv(r);
-	size_t n = 0, skip = 0;
+	size_t n = 0, skip;
 
 	stack[0] = stack[NT_STACK_MAX] = 0;
 	/* Ids from before the table was emptied may be those of other stacks now. */
@@ -179,8 +195,7 @@ static void read_stack(struct nt_run *r, const struct shown *s, uint32_t i, uint
 		return;
 	while (stack[n])
 		n++;
-	while (skip < n && is_tracing(r, stack[skip]))
-		skip++;
+	skip = tracing_frames(r, stack, n);
 	memmove(stack, stack + skip, (n - skip + 1) * sizeof(*stack));
 }
 
