@@ -389,10 +389,25 @@ static size_t received(struct probe *p)
 	return n;
 }
 
+static bool marks_lost;
+
+bool probe_marks_lost(void)
+{
+	return marks_lost;
+}
+
 const volatile struct fp_slot *probe_wait(struct probe *p, size_t n)
 {
+	size_t got = received(p);
+
 	/* The receive side runs in a softirq. */
-	for (int i = 0; i < 200 && received(p) < n; i++)
+	for (int i = 0; i < 200 && got < n && !marks_lost; i++) {
 		usleep(10000);
+		got = received(p);
+	}
+	if (!got && !marks_lost) {
+		marks_lost = true;
+		puts("# marks do not pass the veth pair: frames received or dropped are not compared");
+	}
 	return p->slot;
 }
