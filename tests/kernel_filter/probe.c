@@ -232,21 +232,15 @@ static bool can_map(void)
 	return fd >= 0;
 }
 
-static int load(struct probe *p)
+static int load_with(struct probe *p, const char *btf_file)
 {
 	size_t size;
 	const void *elf = filter_probe__elf_bytes(&size);
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "filter_probe");
-	char btf[512];
-	bool custom;
-	int err = nt_btf_find(NULL, btf, sizeof(btf), &custom);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "filter_probe",
+		    .btf_custom_path = btf_file);
+	int err = 0;
 
-	if (err)
-		return err;
-	if (custom) {
-		p->first_kind = 1;
-		opts.btf_custom_path = btf;
-	}
+	p->first_kind = btf_file ? 1 : p->first_kind;
 	p->obj = bpf_object__open_mem(elf, size, &opts);
 	if (!p->obj)
 		return -errno;
@@ -264,6 +258,17 @@ static int load(struct probe *p)
 		return err;
 	loading = p;
 	return bpf_object__load(p->obj);
+}
+
+static int load(struct probe *p)
+{
+	struct nt_btf_place place;
+	int err = nt_btf_find(&place, NULL);
+
+	if (!err)
+		err = load_with(p, place.from == NT_BTF_KERNEL ? NULL : place.path);
+	nt_btf_place_close(&place);
+	return err;
 }
 
 static int attach(struct probe *p)
