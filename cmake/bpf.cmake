@@ -10,12 +10,17 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
 else()
 	set(NT_BPF_ARCH x86)
 endif()
+# <asm/types.h>: Debian's cross packages have a folder of their own.
+set(NT_ASM_HEADERS /usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
+if(CMAKE_CROSSCOMPILING)
+	set(NT_ASM_HEADERS /usr/${CMAKE_LIBRARY_ARCHITECTURE}/include)
+endif()
 
 set(NT_BPF_FLAGS -g -O2 -target bpf -mcpu=v2 -D__TARGET_ARCH_${NT_BPF_ARCH}
 	-Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function
 	-ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -fdebug-compilation-dir=.	# BTF keeps source paths
 	-I${CMAKE_SOURCE_DIR}/include -I${CMAKE_SOURCE_DIR}/bpf
-	-isystem /usr/include/${CMAKE_LIBRARY_ARCHITECTURE})
+	-isystem ${NT_ASM_HEADERS})
 # v2: kernels before 5.1 know neither 32-bit jumps nor the rest of v3.
 
 add_custom_target(nettrace_skeletons)
