@@ -154,6 +154,10 @@ void nt_report_hooks(const struct nt_run *r, struct nt_out *o);	/* members of th
 void nt_report_types(const struct nt_run *r, struct nt_out *o, const char *indent);
 void nt_report_error(struct nt_run *r, const struct nt_err *err);
 
+/* ---- probe.c ---- */
+/* Attaches a program that does nothing to something that every kernel has. */
+bool nt_try_attach(enum nt_prog_kind kind);
+
 /* ---- run.c: a run with default options, planned, for probe.c ---- */
 struct nt_run *nt_run_for_probe(const struct nt_tool_entry *e);
 void nt_run_free(struct nt_run *r);

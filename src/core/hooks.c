@@ -13,6 +13,9 @@
 
 #include "core.h"
 
+/* The kernel's own ENOTSUPP, which never should have reached user space: no header has it. */
+#define KERNEL_ENOTSUPP 524
+
 static const char *const kind_names[NT_PROG_KINDS] = {
 	[NT_PROG_NONE] = "none",
 	[NT_PROG_TP_BTF] = "tp_btf", [NT_PROG_RAW_TP] = "raw_tp",
@@ -242,7 +245,7 @@ static void refuse(struct nt_plan_hook *h, struct nt_candidate *c, const char *w
 {
 	c->refused = true;
 	snprintf(h->why, sizeof(h->why), "%s on %s: %s (%s)", kind_names[c->kind], c->target, what,
-		 strerror(err_no));
+		 err_no == KERNEL_ENOTSUPP ? "not supported" : strerror(err_no));
 }
 
 static bool is_probe(enum nt_prog_kind k)
@@ -278,6 +281,12 @@ void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, enum nt_refusal wh
 
 	if (err_no == EPERM && is_trampoline(c->kind)) {
 		refuse_all(r, is_trampoline, "not permitted by this kernel", err_no);
+		return;
+	}
+	/* arm64 before 6.4 loads trampoline programs and attaches none; elsewhere this is about a
+	 * function with more arguments than a trampoline passes on. */
+	if (err_no == KERNEL_ENOTSUPP && is_trampoline(c->kind) && !nt_try_attach(NT_PROG_FENTRY)) {
+		refuse_all(r, is_trampoline, "this kernel attaches no such program", err_no);
 		return;
 	}
 	if (what == NT_REFUSED_ATTACH && is_probe(c->kind) && no_kprobes()) {

@@ -101,7 +101,7 @@ static bool try_kprobe(void)
 	return true;
 }
 
-static bool try_attach(enum nt_prog_kind kind)
+bool nt_try_attach(enum nt_prog_kind kind)
 {
 	int prog = -1, link = -1;
 
@@ -162,9 +162,9 @@ size_t nt_probe_abilities(struct nt_ability *a, size_t max)
 		{ "btf", "/sys/kernel/btf/vmlinux", !access("/sys/kernel/btf/vmlinux", R_OK) },
 		{ "module_btf", "files in /sys/kernel/btf", some_module_btf() },
 		{ "kprobe", "attaching to ip_rcv", TRY(try_kprobe()) },
-		{ "fentry", "attaching to ip_rcv", TRY(try_attach(NT_PROG_FENTRY)) },
-		{ "tp_btf", "attaching to kfree_skb", TRY(try_attach(NT_PROG_TP_BTF)) },
-		{ "raw_tp", "attaching to kfree_skb", TRY(try_attach(NT_PROG_RAW_TP)) },
+		{ "fentry", "attaching to ip_rcv", TRY(nt_try_attach(NT_PROG_FENTRY)) },
+		{ "tp_btf", "attaching to kfree_skb", TRY(nt_try_attach(NT_PROG_TP_BTF)) },
+		{ "raw_tp", "attaching to kfree_skb", TRY(nt_try_attach(NT_PROG_RAW_TP)) },
 		{ "tracepoints", "tracefs", tracefs() },
 		{ "ring_buffer", "creating one",
 		  TRY(libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 1) },

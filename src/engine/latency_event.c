@@ -154,7 +154,8 @@ static void fill(struct nt_run *r, const struct nt_latency_event *e, struct show
 enum frame { FRAME_KERNEL, FRAME_TRACING, FRAME_UNNAMED };
 
 /* Frames of the tracing itself come first: programs, interpreter and trampolines of BPF, the
- * kprobe's path. A program has a name only with bpf_jit_kallsyms, which 4.19 has off. */
+ * kprobe's path. A program has a name only with bpf_jit_kallsyms, which 4.19 has off, and with
+ * KASLR arm64 puts it further from the kernel than the 4 GiB that our symbols cover. */
 static enum frame frame_of(struct nt_run *r, uint64_t addr)
 {
 	static const char *const names[] = { "bpf_", "__bpf_", "___bpf_prog_run", "__traceiter_", "trace_call_bpf",
