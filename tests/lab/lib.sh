@@ -119,6 +119,8 @@ need_kprobes() {
 # Has the kernel BTF of its own? Without (before 5.2 always) it takes no typed programs: no tp_btf,
 # fentry or fexit.
 has_typed() { [ -e /sys/kernel/btf/vmlinux ]; }
+# Can programs be attached to functions by trampolines? On arm64 since 6.4.
+have_fentry() { has_typed && { [ "$(uname -m)" != aarch64 ] || kernel_at_least 6.4; }; }
 
 # knows_type NAME MODULE: is the module's type in the BTF that nettrace uses: the kernel's, or a
 # file beside nettrace, where modules are in the same one?

@@ -42,7 +42,7 @@ via() { head -n 1 "$1.json" | jq -r ".hooks[] | select(.name | test(\"$2\")) | .
 check "hook of raw" "$(via raw kfree_skb\$)" == raw_tp
 check "hook of rawperf" "$(via rawperf kfree_skb\$)" == raw_tp
 if in_guest; then
-    check "hook of deferred" "$(via deferred irq)" == "$(has_typed && echo fentry || echo kprobe)"
+    check "hook of deferred" "$(via deferred irq)" == "$(have_fentry && echo fentry || echo kprobe)"
     check "hook of rawdeferred" "$(via rawdeferred irq)" == kprobe
     check "deferred misses no hook" "$(head -n 1 deferred.json | jq -c .missing_hooks)" == '[]'
 fi

@@ -81,7 +81,7 @@ check_jq "the equation, loss" loss "$EQUATION"
 
 # --- overload: small map, small buffer ---------------------------------------------------
 netem vb b delay 30ms limit 100000
-nt_start over kernel_icmp_rtt -k --max-entries 64 --buffer-size 4096 --timeout-ms 5000
+nt_start over kernel_icmp_rtt -k --max-entries 64 --buffer-size 4096 --timeout-ms 10000
 nt_start small kernel_icmp_rtt -k --buffer-size 4096 --max-entries 20000
 nt_start over_both kernel_icmp_rtt -k --max-entries 64 --buffer-size 4096 -r both --latency-ms 0.5
 in_a "$SEND" ping --to 10.77.0.2 --count 100 --ids 50 --id 100 --interval-us 50 --timeout-ms 3000 >over_sent.json
