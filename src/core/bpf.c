@@ -254,7 +254,7 @@ static void size_state_maps(struct nt_run *r)
 static int size_events(struct nt_run *r)
 {
 	struct bpf_map *m = bpf_object__find_map_by_name(r->bpf.obj, "nt_events");
-	uint32_t size = 4096;
+	uint32_t size = (uint32_t)sysconf(_SC_PAGESIZE);	/* 64 KiB on some arm64 kernels */
 
 	r->bpf.ringbuf = false;
 	if (!m)
