@@ -13,6 +13,7 @@
 #define NT_NO_OFF	0xffffffffu
 #define NT_ETH_HLEN	14
 #define NT_VLAN_HLEN	4
+#define NT_ETH_P_ALL	0x0003
 #define NT_ETH_P_IP	0x0800
 #define NT_ETH_P_ARP	0x0806
 #define NT_ETH_P_RARP	0x8035
@@ -147,7 +148,19 @@ NT_INLINE void nt_cur_tags(struct nt_cur *c)
 	}
 }
 
-/* Finds the headers; reads no packet byte unless the packet has VLAN tags inside. */
+/* What a packet socket sends without naming a protocol: before 5.1 skb->protocol is what the socket
+ * has, 0 or ETH_P_ALL. The frame tells. */
+NT_INLINE void nt_cur_unnamed(struct nt_cur *c)
+{
+	__be16 type;
+
+	if (c->l2 == NT_NO_OFF || (c->eth_type && c->eth_type != NT_ETH_P_ALL))
+		return;
+	if (!nt_read_at(c, c->l2 + NT_ETH_HLEN - sizeof(type), &type, sizeof(type)))
+		c->eth_type = bpf_ntohs(type);
+}
+
+/* Finds the headers; reads no packet byte unless it has VLAN tags inside or no protocol is set. */
 NT_INLINE void nt_cur_init(const bool direct, struct nt_cur *c, struct sk_buff *skb,
 			   const enum nt_at at)
 {
@@ -182,6 +195,7 @@ NT_INLINE void nt_cur_init(const bool direct, struct nt_cur *c, struct sk_buff *
 			c->l2 = mac;
 	}
 	c->tag = nt_skb_tag(direct, skb);
+	nt_cur_unnamed(c);
 	nt_cur_tags(c);
 	if (c->l2 != NT_NO_OFF)
 		c->len += c->data - c->l2;
