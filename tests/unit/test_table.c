@@ -4,6 +4,7 @@
 #define _GNU_SOURCE	/* posix_openpt() */
 #endif
 #include <fcntl.h>
+#include <math.h>
 #include <time.h>
 
 #include "check.h"
@@ -201,25 +202,33 @@ static void test_terminal_headings(void)
 	close(pty);
 }
 
-static void test_speed(void)
+/* Thread time of one of n events, in us. */
+static double us_per_event(struct nt_stream *s, int n)
 {
 	struct record rec = sample();
-	struct nt_stream *s;
-	struct nt_out *o;
 	struct timespec a, b;
-	double us;
-	int i;
 
-	if (nt_out_open(&o, "/dev/null", NT_JSON, false))
-		return;
-	nt_stream_new(&s, o, &resolver, ALL, 25);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
-	for (i = 0; i < 100000; i++) {
+	for (int i = 0; i < n; i++) {
 		rec.ts += 10000;
 		nt_stream_event(s, &rec);
 	}
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
-	us = ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / 1e3 / 100000;
+	return ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / 1e3 / n;
+}
+
+static void test_speed(void)
+{
+	struct nt_stream *s;
+	struct nt_out *o;
+	double us = 1e9;
+
+	if (nt_out_open(&o, "/dev/null", NT_JSON, false))
+		return;
+	nt_stream_new(&s, o, &resolver, ALL, 25);
+	/* The best of several: a guest's thread time goes on while its emulator waits for a CPU. */
+	for (int i = 0; i < 20; i++)
+		us = fmin(us, us_per_event(s, 1000));
 	nt_stream_free(s);
 	nt_out_close(o);
 	printf("# %.2f us for an event of 25 fields\n", us);
