@@ -151,12 +151,11 @@ static void fill(struct nt_run *r, const struct nt_latency_event *e, struct show
 				       first_ns(&s->lat, d->leg2));
 }
 
-enum frame { FRAME_KERNEL, FRAME_TRACING, FRAME_UNNAMED };
-
 /* Frames of the tracing itself come first: programs, interpreter and trampolines of BPF, the
- * kprobe's path. A program has a name only with bpf_jit_kallsyms, which 4.19 has off, and with
- * KASLR arm64 puts it further from the kernel than the 4 GiB that our symbols cover. */
-static enum frame frame_of(struct nt_run *r, uint64_t addr)
+ * kprobe's path. What has no name before the first function is theirs, too: kallsyms knows compiled
+ * programs and trampolines only with bpf_jit_kallsyms, which 4.19 has off, and arm64 puts them
+ * further from the kernel than the 4 GiB that our symbols cover. */
+static bool is_tracing(struct nt_run *r, uint64_t addr)
 {
 	static const char *const names[] = { "bpf_", "__bpf_", "___bpf_prog_run", "__traceiter_", "trace_call_bpf",
 					     "kprobe_", "ftrace_", "optimized_callback",
@@ -166,21 +165,17 @@ static enum frame frame_of(struct nt_run *r, uint64_t addr)
 
 	for (size_t i = 0; sym && i < NT_COUNT(names); i++)
 		if (!strncmp(sym, names[i], strlen(names[i])))
-			return FRAME_TRACING;
-	return sym ? FRAME_KERNEL : FRAME_UNNAMED;
+			return true;
+	return !sym;
 }
 
 static size_t tracing_frames(struct nt_run *r, const uint64_t *stack, size_t n)
 {
-	enum frame f = FRAME_TRACING;
 	size_t skip = 0;
 
-	for (size_t i = 0; i < n && f != FRAME_KERNEL; i++) {
-		f = frame_of(r, stack[i]);
-		if (f == FRAME_TRACING)
-			skip = i + 1;
-	}
-	return skip;
+	while (skip < n && is_tracing(r, stack[skip]))
+		skip++;
+	return skip < n ? skip : 0;	/* symbols are hidden: better addresses than nothing */
 }
 
 static void read_stack(struct nt_run *r, const struct shown *s, uint32_t i, uint64_t *stack)
