@@ -43,7 +43,7 @@ struct nt_module {
 };
 
 /* The modules that tools look into. Built-in ones without parameters have no /sys/module/NAME:
- * there the kernel's BTF must know the function. */
+ * there the kernel's BTF must know the function, or without BTF its symbols. */
 size_t nt_probe_modules(struct nt_module *m, size_t max);
 
 #endif

@@ -22,6 +22,20 @@ static bool exists(const char *folder, const char *name)
 	return !access(path, F_OK);
 }
 
+/* Of a kernel without BTF: is the function in its symbols, and not in a module? */
+static bool in_symbols(const char *function)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	char line[256], name[128], module[64];
+	bool found = false;
+
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = sscanf(line, "%*x %*c %127s [%63[^]]]", name, module) == 1 && !strcmp(name, function);
+	if (f)
+		fclose(f);
+	return found;
+}
+
 size_t nt_probe_modules(struct nt_module *m, size_t max)
 {
 	static const struct nt_module all[] = {
@@ -42,11 +56,11 @@ size_t nt_probe_modules(struct nt_module *m, size_t max)
 
 	nt_btf_open(&btf, "/sys/kernel/btf/vmlinux", NULL);
 	for (size_t i = 0; i < NT_COUNT(all) && i < max; i++) {
-		bool in_kernel = nt_btf_has_func(btf, all[i].function);
+		bool typed = nt_btf_has_func(btf, all[i].function);
 
 		m[i] = all[i];
-		m[i].btf = in_kernel || exists("/sys/kernel/btf", all[i].name);
-		if (in_kernel)
+		m[i].btf = typed || exists("/sys/kernel/btf", all[i].name);
+		if (typed || (!btf && in_symbols(all[i].function)))
 			m[i].state = NT_MODULE_BUILT_IN;
 		else if (exists("/sys/module", all[i].name))
 			m[i].state = NT_MODULE_LOADED;
@@ -90,8 +104,9 @@ static bool try_kprobe(void)
 	struct perf_event_attr a = { .size = sizeof(a) };
 	int type = nt_kprobe_pmu(), fd;
 
-	if (type < 0)
-		return false;
+	if (type < 0)			/* then by tracefs */
+		return !access("/sys/kernel/tracing/kprobe_events", W_OK) ||
+		       !access("/sys/kernel/debug/tracing/kprobe_events", W_OK);
 	a.type = (uint32_t)type;
 	a.config1 = (uint64_t)(uintptr_t)"ip_rcv";
 	fd = (int)syscall(SYS_perf_event_open, &a, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
@@ -124,7 +139,8 @@ bool nt_try_attach(enum nt_prog_kind kind)
 
 static bool has_helper(enum bpf_func_id id)
 {
-	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, id, NULL) == 1;
+	/* not a kprobe program: before 5.0 that needs the kernel's version, which libbpf may not know */
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_TRACEPOINT, id, NULL) == 1;
 }
 
 /* Restricted readers see every address as 0. */
