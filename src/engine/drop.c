@@ -306,7 +306,11 @@ int nt_drop_prepare(struct nt_run *r, struct nt_drop_places **places, struct nt_
 		cfg.n_reasons++;
 	}
 	bpf_map_update_elem(nt_run_map_fd(r, "nt_drop_cfg"), &zero, &cfg, BPF_ANY);
-	write_no_ranges(r);
+	/* After a refused program everything is loaded again: the places are known then. */
+	if (*places)
+		write_ranges(r, *places);
+	else
+		write_no_ranges(r);
 	if (o->location.n) {
 		nt_drop_load_places(r, places);
 		if (!*places)
