@@ -99,31 +99,64 @@ static void json_head(struct nt_run *r)
 	nt_filter_json(r);
 }
 
-static void text_head(struct nt_run *r)
+/* One text over as many lines as 100 columns need, the later ones indented. */
+static void wrapped(struct nt_run *r, const char *text, int indent)
 {
-	char filter[400], line[1024], clock[32];
-	struct utsname u;
-	size_t len = 0;
+	enum { COLUMNS = 100 };
+	size_t room = COLUMNS;
 
-	uname(&u);
-	nt_text(r->out, "%s on %s %s, %s\n", r->tool->name, u.release, u.machine,
-		clock_text(wall(r), clock, sizeof(clock)));
-	line[0] = '\0';
+	while (strlen(text) > room) {
+		size_t n = room;
+
+		while (n && text[n] != ' ')
+			n--;
+		if (!n)
+			n = strcspn(text, " ");		/* one long word */
+		nt_text(r->out, "%.*s\n%*s", (int)n, text, indent, "");
+		text += n + (text[n] == ' ');
+		room = COLUMNS - (size_t)indent;
+	}
+	nt_text(r->out, "%s\n", text);
+}
+
+static void text_hooks(struct nt_run *r)
+{
+	char line[2048] = "  hooks: ";
+	size_t len = strlen(line);
+	bool any = false;
+
 	for (size_t i = 0; i < r->plan.n; i++) {
 		const struct nt_plan_hook *h = &r->plan.hook[i];
 
 		if (h->off || h->chosen < 0 || len >= sizeof(line))
 			continue;
-		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%s (%s)", len ? ", " : "",
+		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s %s (%s)", any ? "," : "",
 					h->cand[h->chosen].target,
 					nt_prog_kind_name(h->cand[h->chosen].kind));
+		any = true;
 	}
+	wrapped(r, line, 10);
+}
+
+static void text_head(struct nt_run *r)
+{
+	char filter[400], line[1024], clock[32];
+	struct utsname u;
+
+	uname(&u);
+	nt_text(r->out, "%s on %s %s, %s\n", r->tool->name, u.release, u.machine,
+		clock_text(wall(r), clock, sizeof(clock)));
+	text_hooks(r);
 	nt_filter_text(r, filter, sizeof(filter));
-	nt_text(r->out, "  hooks:  %s\n  filter: %s\n", line, filter);
-	for (size_t i = 0; i < r->plan.n; i++)
-		if (nt_hook_missing(&r->plan.hook[i]))
-			nt_text(r->out, "  missing: %s (%s): %s\n", r->plan.hook[i].hook->stem,
-				r->plan.hook[i].why, r->plan.hook[i].hook->loss);
+	nt_text(r->out, "  filter: %s\n", filter);
+	for (size_t i = 0; i < r->plan.n; i++) {
+		const struct nt_plan_hook *h = &r->plan.hook[i];
+
+		if (!nt_hook_missing(h))
+			continue;
+		snprintf(line, sizeof(line), "  missing: %s (%s): %s", h->hook->stem, h->why, h->hook->loss);
+		wrapped(r, line, 11);
+	}
 	nt_report_types(r, r->out, "  ");
 }
 
