@@ -81,6 +81,8 @@ struct nt_engine {
 	int (*configure)(struct nt_run *r, struct nt_err *err);
 	/* Loaded, not attached: fills maps. */
 	int (*prepare)(struct nt_run *r, struct nt_err *err);
+	/* Attached, the gate opens next: the kernel's counters that figures are compared with. */
+	void (*baseline)(struct nt_run *r);
 	/* Attached, start line printed. */
 	void (*started)(struct nt_run *r);
 	/* One record from the kernel; size >= min_event, alignment 8. */

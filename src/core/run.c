@@ -270,6 +270,8 @@ static int watch(struct nt_run *r)
 	int rc;
 
 	nt_block_signals(&set);
+	if (r->tool->engine->baseline)
+		r->tool->engine->baseline(r);
 	r->start_ns = r->last_interval_ns = nt_now_ns();
 	nt_bpf_gate(r, true);
 	nt_report_start(r);
