@@ -139,10 +139,9 @@ NT_INLINE bool nt_drop_icmp_delivered(const struct nt_drop *d)
 	return (c->bits & NT_PKT_ECHO) && d->reason == cfg->no_socket;
 }
 
-NT_INLINE bool nt_drop_place_wanted(void *ctx, struct nt_drop *d)
+/* From d->location_raw the effective location and its class. */
+NT_INLINE void nt_drop_find_place(void *ctx, struct nt_drop *d)
 {
-	const __u64 sw = nt_const(NT_CONST_TOOL0);
-
 	d->class = nt_loc_class(d->location_raw);
 	d->location = d->location_raw;
 	if (d->class == NT_LOC_WRAPPER) {
@@ -150,6 +149,13 @@ NT_INLINE bool nt_drop_place_wanted(void *ctx, struct nt_drop *d)
 		if (d->location != d->location_raw)
 			d->class = nt_loc_class(d->location);
 	}
+}
+
+NT_INLINE bool nt_drop_place_wanted(void *ctx, struct nt_drop *d)
+{
+	const __u64 sw = nt_const(NT_CONST_TOOL0);
+
+	nt_drop_find_place(ctx, d);
 	if (sw & NT_DROP_LISTED)
 		return d->class == NT_LOC_LISTED;
 	if (sw & NT_DROP_SHOW_BENIGN)

@@ -50,7 +50,34 @@ struct rtnl_link_ops {
 	const char *kind;
 };
 
+struct gnet_stats_queue {
+	__u32 backlog;
+};
+
+struct qdisc_skb_head {
+	__u32 qlen;
+};
+
+struct Qdisc_ops {
+	char id[16];
+};
+
+struct Qdisc {
+	unsigned int flags;
+	__u32 limit;
+	const struct Qdisc_ops *ops;
+	__u32 handle;
+	__u32 parent;
+	struct qdisc_skb_head q;
+	struct gnet_stats_queue qstats;
+};
+
+struct netdev_queue {
+	struct Qdisc *qdisc_sleeping;	/* also while the device is down and .qdisc is noop */
+};
+
 struct net_device {
+	struct netdev_queue *_tx;
 	char name[16];
 	int ifindex;
 	unsigned short type;

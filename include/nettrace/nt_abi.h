@@ -242,6 +242,72 @@ struct nt_drop_val {
 	__u64 location_raw;
 };
 
+/* ---- queueing disciplines ---- */
+/*
+ * X(kind, function): every classful or classless kind whose enqueue() can be hooked. mq and
+ * mqprio hand each transmit queue a discipline of its own and enqueue nothing.
+ */
+#define NT_QDISC_KINDS(X)							\
+	X(pfifo_fast, pfifo_fast_enqueue) X(pfifo, pfifo_enqueue)		\
+	X(bfifo, bfifo_enqueue) X(pfifo_head_drop, pfifo_tail_enqueue)		\
+	X(fq_codel, fq_codel_enqueue) X(fq, fq_enqueue) X(htb, htb_enqueue)	\
+	X(tbf, tbf_enqueue) X(prio, prio_enqueue) X(netem, netem_enqueue)	\
+	X(cake, cake_enqueue) X(sfq, sfq_enqueue) X(red, red_enqueue)		\
+	X(codel, codel_qdisc_enqueue) X(hfsc, hfsc_enqueue)			\
+	X(drr, drr_enqueue) X(ets, ets_qdisc_enqueue)				\
+	X(dualpi2, dualpi2_qdisc_enqueue) X(pie, pie_qdisc_enqueue)		\
+	X(choke, choke_enqueue) X(blackhole, blackhole_enqueue)
+
+enum nt_qdisc_bits { NT_QDISC_KNOWN = 1, NT_QDISC_QLEN = 2 };	/* qlen and backlog are valid */
+struct nt_qdisc {			/* a discipline and its state */
+	char kind[16];
+	__u32 handle, parent;		/* major << 16 | minor */
+	__u32 limit;			/* packets or bytes, as the kind has it; 0: none here */
+	__u32 qlen;			/* packets */
+	__u32 backlog_bytes;
+	__u32 bits;			/* enum nt_qdisc_bits */
+};
+NT_ASSERT_SIZE(struct nt_qdisc, 40);
+
+struct nt_qdisc_leaf {			/* the innermost discipline that a packet was given to */
+	__u64 enqueued_ns;
+	struct nt_qdisc q;		/* as the packet found it */
+};
+
+struct nt_qdrop_key {
+	__u64 location;			/* effective */
+	__u32 ifindex, netns, txq, reason;
+	__u32 root_handle, root_parent, leaf_handle, leaf_parent;
+	char root_kind[16], leaf_kind[16];	/* "": not known */
+};
+NT_ASSERT_SIZE(struct nt_qdrop_key, 72);
+
+struct nt_qdrop_val {
+	__u64 drops, packets, bytes;
+};
+
+enum nt_txrc_of { NT_TXRC_QUEUE_XMIT, NT_TXRC_DRIVER };
+struct nt_txrc_key {
+	__u32 ifindex, netns;
+	__u32 of;			/* enum nt_txrc_of */
+	__s32 rc;
+};
+
+enum nt_qdisc_stage { NT_QDISC_DROPPED, NT_QDISC_TX_QUEUE, NT_QDISC_TX_DRIVER };
+struct nt_qdisc_event {
+	__u64 ts_ns, location, location_raw;
+	__u64 queued_ns;		/* since the packet was given to the leaf */
+	__u32 reason, stage, cpu, txq;
+	__u32 pid, tid;
+	char comm[16];
+	struct nt_qdisc root, leaf;
+	struct nt_pkt pkt;
+	__u64 stack[NT_STACK_MAX];	/* 0 ends; --verbose */
+};
+/* NT_CONST_TOOL0: NT_DROP_STACK collects it; NT_CONST_TOOL1: enum nt_qdisc_switch; TOOL2 and TOOL3
+ * as in other drop programs. */
+enum nt_qdisc_switch { NT_QDISC_EVENTS = 1 };
+
 /* ---- count engine: traffic by device, direction, queue ---- */
 #define NT_SIZE_CLASSES 7	/* [0,64) [64,512) [512,2K) [2K,16K) [16K,64K) [64K,inf) and a spare */
 #define NT_SIZE_POW2 20		/* powers of two up to 2^19 and above */

@@ -39,7 +39,7 @@ options() {
     case $1 in
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop) echo "--rate 0" ;;
-        kernel_drop_stack_stats_summary) echo "--interval 1000" ;;
+        kernel_drop_stack_stats_summary | qdisc_drop_trace) echo "--interval 1000" ;;
     esac
 }
 
@@ -97,4 +97,7 @@ fi
 measure eth_drop "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure kernel_drop_stack_stats_summary "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure iface_netstat "--dst-port 1" "udp dst port 1" "--dst-port 5000"
+in_a tc qdisc add dev va root blackhole
+measure qdisc_drop_trace "--dst-port 1" "udp dst port 1" "--dst-port 5000"
+in_a tc qdisc del dev va root
 measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
