@@ -61,6 +61,20 @@ void nt_run_event_shown(struct nt_run *r);
 bool nt_run_enough(const struct nt_run *r);	/* --count events have been shown */
 void nt_run_note(struct nt_run *r, const char *fmt, ...);	/* stderr, unless --quiet */
 
+void nt_run_stop(struct nt_run *r);		/* the loop ends after what it is at */
+/* The run has failed: the loop ends, the error is printed behind the end record. */
+void nt_run_fail(struct nt_run *r, const struct nt_err *err);
+/* Records go to o until it is set back; the one before is returned. The engine owns its own. */
+struct nt_out *nt_run_set_out(struct nt_run *r, struct nt_out *o);
+
+/* ---- more sources for the loop, from started() on ---- */
+typedef void nt_ready_fn(struct nt_run *r, int fd, void *arg);
+/* fn is called when fd is readable or hung up; fd stays the caller's. 0, or -errno (-ENOSPC: 16). */
+int nt_run_watch(struct nt_run *r, int fd, nt_ready_fn *fn, void *arg);
+/* A timer of the core: first after first_ns, then every every_ns (0: once). Descriptor or -errno. */
+int nt_run_timer(struct nt_run *r, uint64_t first_ns, uint64_t every_ns, nt_ready_fn *fn, void *arg);
+void nt_run_unwatch(struct nt_run *r, int fd);	/* closes it if it is a timer */
+
 /* ---- kernel side ---- */
 void nt_run_const(struct nt_run *r, enum nt_const_id id, uint64_t value);	/* configure() */
 int nt_run_map_fd(const struct nt_run *r, const char *map);			/* -1: no such map */

@@ -118,6 +118,7 @@ struct nt_tool {
 	size_t n_hooks;
 	const struct nt_type_need *types;	/* NULL: none */
 	size_t n_types;
+	bool works_without_bpf;		/* all hooks are optional; without privilege or BTF it runs too */
 	const char *state_maps;		/* maps that --max-entries sizes, '|' between */
 	const struct nt_engine *engine;
 	const void *engine_data;

@@ -44,6 +44,10 @@ void nt_plan_free(struct nt_plan *p);
  * with *err when a required hook has none. */
 int nt_plan_choose(struct nt_run *r, struct nt_err *err);
 enum nt_refusal { NT_REFUSED_BTF, NT_REFUSED_LOAD, NT_REFUSED_ATTACH };
+/* Is no hook asked for? Then nothing needs to be loaded, and no privilege. */
+bool nt_plan_empty(const struct nt_plan *p);
+/* A tool that works without BPF goes on without its hooks. */
+void nt_plan_give_up(struct nt_plan *p, const char *why);
 void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, enum nt_refusal what, int err_no);
 /* Program name of a hook's chosen candidate. */
 void nt_plan_prog(const struct nt_plan_hook *h, char *buf, size_t size);
@@ -162,6 +166,14 @@ bool nt_try_attach(enum nt_prog_kind kind);
 struct nt_run *nt_run_for_probe(const struct nt_tool_entry *e);
 void nt_run_free(struct nt_run *r);
 
+#define NT_SOURCES 16
+struct nt_source {			/* of the loop; fn NULL: free */
+	int fd;
+	bool timer;			/* the core's own descriptor */
+	nt_ready_fn *fn;
+	void *arg;
+};
+
 struct nt_run {
 	const struct nt_tool_entry *entry;
 	const struct nt_tool *tool;
@@ -205,6 +217,9 @@ struct nt_run {
 	struct nt_lost user_lost;
 	int exit_code;
 	bool stop;
+	struct nt_err failure;		/* nt_run_fail() */
+	int epoll;			/* of the loop while it runs, else 0 */
+	struct nt_source source[NT_SOURCES];
 	uint64_t too_deep;		/* runs that found no scratch memory */
 	uint64_t after_count;		/* events that came after --count was reached */
 	uint64_t perf_lost, perf_received;	/* perf's lost records, and events that came */

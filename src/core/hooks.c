@@ -236,6 +236,23 @@ int nt_plan_choose(struct nt_run *r, struct nt_err *err)
 	return 0;
 }
 
+bool nt_plan_empty(const struct nt_plan *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (!p->hook[i].off)
+			return false;
+	return true;
+}
+
+void nt_plan_give_up(struct nt_plan *p, const char *why)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		p->hook[i].chosen = -1;
+		p->hook[i].n = 0;
+		snprintf(p->hook[i].why, sizeof(p->hook[i].why), "%s", why);
+	}
+}
+
 static bool is_trampoline(enum nt_prog_kind k)
 {
 	return k == NT_PROG_FENTRY || k == NT_PROG_FEXIT;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The event loop: one epoll set with the buffer and the signals; deadlines by its timeout. */
+/* The event loop: one epoll set with the buffer, the signals and the engine's sources; deadlines by its timeout. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -91,6 +92,89 @@ static int wait_ms(uint64_t now, uint64_t until)
 	return (int)((ns + 999999) / 1000000);
 }
 
+/* ---- sources of the engine ---- */
+static int add_source(struct nt_run *r, struct nt_source s)
+{
+	for (size_t i = 0; i < NT_SOURCES; i++) {
+		if (r->source[i].fn)
+			continue;
+		if (r->epoll && watch(r->epoll, s.fd))
+			return -errno;
+		r->source[i] = s;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+int nt_run_watch(struct nt_run *r, int fd, nt_ready_fn *fn, void *arg)
+{
+	return add_source(r, (struct nt_source){ .fd = fd, .fn = fn, .arg = arg });
+}
+
+int nt_run_timer(struct nt_run *r, uint64_t first_ns, uint64_t every_ns, nt_ready_fn *fn, void *arg)
+{
+	struct itimerspec t = {
+		.it_value = { (time_t)(first_ns / 1000000000), (long)(first_ns % 1000000000) },
+		.it_interval = { (time_t)(every_ns / 1000000000), (long)(every_ns % 1000000000) },
+	};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), rc;
+
+	if (fd < 0)
+		return -errno;
+	rc = timerfd_settime(fd, 0, &t, NULL) ? -errno : 0;
+	if (!rc)
+		rc = add_source(r, (struct nt_source){ .fd = fd, .fn = fn, .arg = arg, .timer = true });
+	if (rc)
+		close(fd);
+	return rc ? rc : fd;
+}
+
+void nt_run_unwatch(struct nt_run *r, int fd)
+{
+	for (size_t i = 0; i < NT_SOURCES; i++) {
+		if (!r->source[i].fn || r->source[i].fd != fd)
+			continue;
+		if (r->epoll)
+			epoll_ctl(r->epoll, EPOLL_CTL_DEL, fd, NULL);
+		if (r->source[i].timer)
+			close(fd);
+		r->source[i].fn = NULL;
+	}
+}
+
+/* A source may be gone by the time it is its turn: another one's function took it out. */
+static void on_source(struct nt_run *r, int fd)
+{
+	for (size_t i = 0; i < NT_SOURCES; i++) {
+		struct nt_source s = r->source[i];
+		uint64_t expired;
+
+		if (!s.fn || s.fd != fd)
+			continue;
+		if (s.timer && read(fd, &expired, sizeof(expired)) != sizeof(expired))
+			return;
+		s.fn(r, fd, s.arg);
+		return;
+	}
+}
+
+static int watch_sources(struct nt_run *r, int epoll)
+{
+	r->epoll = epoll;
+	for (size_t i = 0; i < NT_SOURCES; i++)
+		if (r->source[i].fn && watch(epoll, r->source[i].fd))
+			return -errno;
+	return 0;
+}
+
+static void end_sources(struct nt_run *r)
+{
+	r->epoll = 0;
+	for (size_t i = 0; i < NT_SOURCES; i++)
+		if (r->source[i].fn && r->source[i].timer)
+			nt_run_unwatch(r, r->source[i].fd);
+}
+
 int nt_loop(struct nt_run *r)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC), signals = open_signals();
@@ -98,17 +182,21 @@ int nt_loop(struct nt_run *r)
 	uint64_t now = nt_now_ns(), sweep = now + SWEEP_NS;
 	uint64_t end = r->common.duration_ns ? r->start_ns + r->common.duration_ns : UINT64_MAX;
 
-	if (epoll < 0 || signals < 0 || watch(epoll, signals) || watch(epoll, buffer))
+	if (epoll < 0 || signals < 0 || watch(epoll, signals) || watch(epoll, buffer) ||
+	    watch_sources(r, epoll))
 		return -errno;
 	while (!r->stop && now < end && !nt_out_failed(r->out, NULL)) {
-		struct epoll_event e[4];
+		struct epoll_event e[8];
+		int n;
 		uint64_t until = earlier(earlier(end, sweep), next_interval(r));
 
 		if (buffer >= 0)
 			until = earlier(until, now + POLL_NS);
-		epoll_wait(epoll, e, 4, wait_ms(now, until));
+		n = epoll_wait(epoll, e, NT_COUNT(e), wait_ms(now, until));
 		read_signals(r, signals);
 		nt_transport_drain(r);
+		for (int i = 0; i < n; i++)
+			on_source(r, e[i].data.fd);
 		now = nt_now_ns();
 		if (now >= sweep) {
 			if (r->tool->engine->sweep)
@@ -119,6 +207,7 @@ int nt_loop(struct nt_run *r)
 			on_interval(r, end);
 		nt_out_flush(r->out);
 	}
+	end_sources(r);
 	close(epoll);
 	close(signals);
 	return 0;

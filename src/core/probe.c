@@ -233,11 +233,20 @@ void nt_probe_tool(struct nt_probe *p, const struct nt_tool_entry *e)
 		snprintf(p->why, sizeof(p->why), "out of memory");
 		return;
 	}
+	if (!p->run->btf_found && p->run->tool->works_without_bpf) {
+		nt_plan_give_up(&p->run->plan, p->run->btf_why);
+		judge(p);
+		return;
+	}
 	if (!p->run->btf_found) {
 		snprintf(p->why, sizeof(p->why), "%s", p->run->btf_why);
 		return;
 	}
 	rc = p->tried ? nt_bpf_load(p->run, &err) : nt_plan_choose(p->run, &err);
+	if (rc && p->run->tool->works_without_bpf) {
+		nt_plan_give_up(&p->run->plan, err.text[0] ? err.text : strerror(-rc));
+		rc = 0;
+	}
 	if (rc)
 		snprintf(p->why, sizeof(p->why), "%s", err.text[0] ? err.text : strerror(-rc));
 	else

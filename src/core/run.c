@@ -27,6 +27,23 @@ void nt_run_consume_words(struct nt_run *r) { r->words_consumed = true; }
 size_t nt_run_n_words(const struct nt_run *r) { return nt_opts_n_words(r->cmdline); }
 const char *nt_run_word(const struct nt_run *r, size_t i) { return nt_opts_word(r->cmdline, i); }
 
+void nt_run_stop(struct nt_run *r) { r->stop = true; }
+
+void nt_run_fail(struct nt_run *r, const struct nt_err *err)
+{
+	if (!r->failure.text[0])
+		r->failure = *err;
+	r->stop = true;
+}
+
+struct nt_out *nt_run_set_out(struct nt_run *r, struct nt_out *o)
+{
+	struct nt_out *before = r->out;
+
+	r->out = o;
+	return before;
+}
+
 void nt_run_set_aggregates(struct nt_run *r, bool aggregates) { r->aggregates = aggregates; }
 
 void nt_run_event_shown(struct nt_run *r)
@@ -242,15 +259,15 @@ static int resolve(struct nt_run *r, struct nt_err *err)
 static int dry_run(struct nt_run *r)
 {
 	struct nt_err missing = { .text = "" };
-	int rc = nt_plan_choose(r, &missing);
 
-	if (!r->btf_found)
+	nt_plan_choose(r, &missing);
+	if (!r->btf_found && !nt_plan_empty(&r->plan) && !r->tool->works_without_bpf)
 		snprintf(missing.text, sizeof(missing.text), "%s", r->btf_why);
-	nt_report_plan(r, rc || !r->btf_found ? missing.text : NULL);
+	nt_report_plan(r, missing.text[0] ? missing.text : NULL);
 	return 0;
 }
 
-static int attach(struct nt_run *r, struct nt_err *err)
+static int load(struct nt_run *r, struct nt_err *err)
 {
 	int rc = nt_bpf_check_caps(err);
 
@@ -261,6 +278,24 @@ static int attach(struct nt_run *r, struct nt_err *err)
 	rc = nt_bpf_load(r, err);
 	if (!rc)
 		rc = nt_transport_open(r, err);
+	return rc;
+}
+
+static int attach(struct nt_run *r, struct nt_err *err)
+{
+	struct nt_err why = { .text = "" };
+	int rc;
+
+	if (nt_plan_empty(&r->plan))
+		return 0;
+	rc = load(r, &why);
+	if (rc && r->tool->works_without_bpf) {
+		nt_bpf_close(r);
+		nt_plan_give_up(&r->plan, why.text);
+		return 0;
+	}
+	if (rc && err)
+		*err = why;
 	return rc;
 }
 
@@ -342,6 +377,10 @@ static int run(struct nt_run *r, int argc, char **argv, struct nt_err *err)
 	rc = attach(r, err);
 	if (!rc)
 		rc = watch(r);
+	if (!rc && r->failure.text[0]) {
+		*err = r->failure;
+		rc = -EIO;
+	}
 	return rc;
 }
 
