@@ -30,9 +30,20 @@ extern const struct nt_engine nt_drop_stats_engine;
 /* Options of the family that contradict each other, names of reasons. For a tool's check(). */
 int nt_drop_check(struct nt_run *r, struct nt_err *err);
 
+/* ---- events of eth_drop's programs, for engines that do something else with them ---- */
+struct nt_drop_places;		/* ranges of wrappers, benign functions, ...; made from kallsyms */
+struct nt_drop_reader {
+	struct nt_drop_places *places;
+	uint64_t suppressed, child;	/* judged here, before the kernel side knew the places */
+};
+/* One record as it came: *e filled, judged by its place; false: not a drop that was asked for. */
+bool nt_drop_event_read(struct nt_run *r, struct nt_drop_reader *p, const void *data, size_t size,
+			struct nt_drop_event *e);
+/* Writes it to the run's output, as text or JSON. */
+void nt_drop_event_show(struct nt_run *r, const struct nt_drop_event *e);
+
 /* ---- between the engine's files ---- */
 enum { NT_DROP_COLUMNS = 100 };	/* text lines that would be longer are broken */
-struct nt_drop_places;		/* ranges of wrappers, benign functions, ...; made from kallsyms */
 /* Load-time constants of the family; before each load. */
 int nt_drop_configure(struct nt_run *r, struct nt_err *err);
 /* Writes the reason list; the places too if an option needs them before the first packet. */

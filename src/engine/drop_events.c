@@ -14,11 +14,10 @@ struct total {
 };
 
 struct events_priv {
-	struct nt_drop_places *places;
+	struct nt_drop_reader reader;
 	struct nt_pcapng *pcap;
 	struct total *total;
 	size_t n_totals, cap_totals;
-	uint64_t suppressed, child;	/* judged here, before the kernel side knew the places */
 };
 
 #define E(member) offsetof(struct nt_drop_event, member)
@@ -308,9 +307,8 @@ static void add_total(struct nt_run *r, const struct nt_drop_event *e)
 }
 
 /* Events from before the kernel side knew the places are judged here. */
-static bool wanted(struct nt_run *r, const struct nt_drop_event *e)
+static bool wanted(struct nt_run *r, struct nt_drop_reader *p, const struct nt_drop_event *e)
 {
-	struct events_priv *p = nt_run_priv(r);
 	enum nt_loc_class class = nt_drop_class(p->places, e->location);
 
 	if (opts_of(r)->show_benign || opts_of(r)->location.n)
@@ -321,6 +319,33 @@ static bool wanted(struct nt_run *r, const struct nt_drop_event *e)
 	p->suppressed += class == NT_LOC_BENIGN;
 	p->child += class == NT_LOC_CHILD;
 	return class != NT_LOC_BENIGN && class != NT_LOC_CHILD;
+}
+
+bool nt_drop_event_read(struct nt_run *r, struct nt_drop_reader *p, const void *data, size_t size,
+			struct nt_drop_event *e)
+{
+	size_t n, first;
+
+	memcpy(e, data, size < sizeof(*e) ? size : sizeof(*e));
+	nt_drop_load_places(r, &p->places);
+	for (n = 0; n < NT_STACK_MAX && e->stack[n]; n++)
+		;
+	e->location = nt_drop_place(p->places, e->location, (const uint64_t *)e->stack, n);
+	if (!wanted(r, p, e))
+		return false;
+	first = nt_drop_first_frame((const uint64_t *)e->stack, n, e->location_raw);
+	memmove(e->stack, e->stack + first, (n - first) * sizeof(e->stack[0]));
+	if (n - first < NT_STACK_MAX)
+		e->stack[n - first] = 0;
+	return true;
+}
+
+void nt_drop_event_show(struct nt_run *r, const struct nt_drop_event *e)
+{
+	if (nt_out_format(nt_run_out(r)) == NT_JSON)
+		event_json(r, e);
+	else
+		event_text(r, e);
 }
 
 static void write_pcap(struct nt_run *r, const struct nt_drop_event *e)
@@ -339,23 +364,10 @@ static void event(struct nt_run *r, const void *data, size_t size)
 {
 	struct events_priv *p = nt_run_priv(r);
 	static struct nt_drop_event e;
-	size_t n, first;
 
-	memcpy(&e, data, size < sizeof(e) ? size : sizeof(e));
-	nt_drop_load_places(r, &p->places);
-	for (n = 0; n < NT_STACK_MAX && e.stack[n]; n++)
-		;
-	e.location = nt_drop_place(p->places, e.location, (const uint64_t *)e.stack, n);
-	if (!wanted(r, &e))
+	if (!nt_drop_event_read(r, &p->reader, data, size, &e))
 		return;
-	first = nt_drop_first_frame((const uint64_t *)e.stack, n, e.location_raw);
-	memmove(e.stack, e.stack + first, (n - first) * sizeof(e.stack[0]));
-	if (n - first < NT_STACK_MAX)
-		e.stack[n - first] = 0;
-	if (nt_out_format(nt_run_out(r)) == NT_JSON)
-		event_json(r, &e);
-	else
-		event_text(r, &e);
+	nt_drop_event_show(r, &e);
 	if (p->pcap)
 		write_pcap(r, &e);
 	add_total(r, &e);
@@ -371,14 +383,14 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 	if (rc)
 		return nt_err_set(err, NT_EXIT_USAGE, -rc, "cannot write the packet file: %s: %s", path,
 				  strerror(-rc));
-	return nt_drop_prepare(r, &p->places, err);
+	return nt_drop_prepare(r, &p->reader.places, err);
 }
 
 static void started(struct nt_run *r)
 {
 	struct events_priv *p = nt_run_priv(r);
 
-	nt_drop_load_places(r, &p->places);
+	nt_drop_load_places(r, &p->reader.places);
 }
 
 static int by_count(const void *a, const void *b)
@@ -400,10 +412,11 @@ static void end(struct nt_run *r)
 {
 	struct events_priv *p = nt_run_priv(r);
 	uint64_t limited = nt_run_stat(r, NT_STAT_RATE_LIMITED);
-	uint64_t suppressed = nt_run_stat(r, NT_STAT_SUPPRESSED) + p->suppressed;
-	uint64_t child = nt_run_stat(r, NT_STAT_CHILD) + p->child;
+	uint64_t suppressed = nt_run_stat(r, NT_STAT_SUPPRESSED) + p->reader.suppressed;
+	uint64_t child = nt_run_stat(r, NT_STAT_CHILD) + p->reader.child;
 
-	nt_json_u64(nt_run_out(r), "matched", nt_run_stat(r, NT_STAT_EVENTS) - p->suppressed - p->child);
+	nt_json_u64(nt_run_out(r), "matched", nt_run_stat(r, NT_STAT_EVENTS) - p->reader.suppressed -
+		    p->reader.child);
 	nt_json_u64(nt_run_out(r), "rate_limited", limited);
 	nt_json_u64(nt_run_out(r), "suppressed", suppressed);
 	nt_json_u64(nt_run_out(r), "child", child);
@@ -424,7 +437,7 @@ static void release(struct nt_run *r)
 
 	if (nt_pcapng_close(p->pcap))
 		nt_run_note(r, "nettrace eth_drop: the packet file is incomplete: %s", opts_of(r)->pcap);
-	nt_drop_free_places(p->places);
+	nt_drop_free_places(p->reader.places);
 	free(p->total);
 }
 
