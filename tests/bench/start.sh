@@ -15,6 +15,7 @@ ip link add bench0 type veth peer name bench1
 options() {
     case $1 in
         iface_netstat) echo "--interface bench0" ;;
+        drop_monitor_controller) echo "--interface bench0 --log-dir $WORK/logs" ;;	# eth_drop's programs
         kernel_icmp_rtt) in_guest || echo none ;;
     esac
 }

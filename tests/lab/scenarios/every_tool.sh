@@ -8,7 +8,7 @@ if in_guest; then
 fi
 mapfile -t tools < <("$NETTRACE" list --json | jq -r .name)
 # What a tool cannot start without.
-declare -A args=([iface_netstat]="-n lo")
+declare -A args=([iface_netstat]="-n lo" [drop_monitor_controller]="--interface lo")
 check "there are tools" "${#tools[@]}" '>=' 5
 
 # shellcheck disable=SC2086	# args are words
