@@ -28,10 +28,10 @@ char **nt_words_own_tool(char **argv, bool *own);
  */
 pid_t nt_child_start(char *const *argv, int fd);
 /* Waits for its end, at most wait_ms; then SIGKILL to the whole group. idle (may be NULL) is called
- * every 10 ms meanwhile. */
-void nt_child_wait(pid_t pid, unsigned int wait_ms, void (*idle)(void *arg), void *arg);
+ * every 10 ms meanwhile; false: wait no longer. */
+void nt_child_wait(pid_t pid, unsigned int wait_ms, bool (*idle)(void *arg), void *arg);
 /* The same after SIGTERM to the group. */
-void nt_child_stop(pid_t pid, unsigned int wait_ms, void (*idle)(void *arg), void *arg);
+void nt_child_stop(pid_t pid, unsigned int wait_ms, bool (*idle)(void *arg), void *arg);
 /* Has it ended by itself? *status as of waitpid(). */
 bool nt_child_ended(pid_t pid, int *status);
 

@@ -62,6 +62,7 @@ bool nt_run_enough(const struct nt_run *r);	/* --count events have been shown */
 void nt_run_note(struct nt_run *r, const char *fmt, ...);	/* stderr, unless --quiet */
 
 void nt_run_stop(struct nt_run *r);		/* the loop ends after what it is at */
+bool nt_run_ending(struct nt_run *r);	/* a signal came that the loop has not seen yet, or it ends */
 /* The run has failed: the loop ends, the error is printed behind the end record. */
 void nt_run_fail(struct nt_run *r, const struct nt_err *err);
 /* Records go to o until it is set back; the one before is returned. The engine owns its own. */

@@ -124,24 +124,26 @@ bool nt_child_ended(pid_t pid, int *status)
 	return waitpid(pid, status, WNOHANG) == pid;
 }
 
-void nt_child_wait(pid_t pid, unsigned int wait_ms, void (*idle)(void *arg), void *arg)
+void nt_child_wait(pid_t pid, unsigned int wait_ms, bool (*idle)(void *arg), void *arg)
 {
 	int status;
 
 	for (unsigned int ms = 0; ms < wait_ms; ms += 10) {
-		if (idle)
-			idle(arg);
+		bool go_on = !idle || idle(arg);
+
 		if (nt_child_ended(pid, &status)) {
 			kill(-pid, SIGKILL);	/* what it left behind in its group */
 			return;
 		}
+		if (!go_on)
+			break;
 		usleep(10000);
 	}
 	kill(-pid, SIGKILL);
 	waitpid(pid, &status, 0);
 }
 
-void nt_child_stop(pid_t pid, unsigned int wait_ms, void (*idle)(void *arg), void *arg)
+void nt_child_stop(pid_t pid, unsigned int wait_ms, bool (*idle)(void *arg), void *arg)
 {
 	kill(-pid, SIGTERM);
 	nt_child_wait(pid, wait_ms, idle, arg);

@@ -28,6 +28,7 @@ size_t nt_run_n_words(const struct nt_run *r) { return nt_opts_n_words(r->cmdlin
 const char *nt_run_word(const struct nt_run *r, size_t i) { return nt_opts_word(r->cmdline, i); }
 
 void nt_run_stop(struct nt_run *r) { r->stop = true; }
+bool nt_run_ending(struct nt_run *r) { return nt_stopping(r); }
 
 void nt_run_fail(struct nt_run *r, const struct nt_err *err)
 {

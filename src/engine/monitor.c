@@ -144,12 +144,12 @@ static void log_recent(struct nt_run *r)
 {
 	struct monitor *p = nt_run_priv(r);
 	struct recent *q = &p->recent;
-	uint64_t from = nt_now_ns() - opts_of(r)->pre_ns;
+	uint64_t now = nt_now_ns(), pre = opts_of(r)->pre_ns;
 
 	for (size_t i = 0; i < q->n; i++) {
 		size_t k = (q->first + i) % q->cap;
 
-		if (q->event[k].ts_ns >= from)
+		if (q->event[k].ts_ns + pre >= now)
 			log_event(r, q->event[k].data, q->event[k].size);
 	}
 	p->log_events = 0;	/* of the cycle alone */
@@ -194,12 +194,14 @@ static int start_command(struct nt_run *r, struct runner *c)
 struct draining { struct nt_run *r; struct runner *c; };
 
 /* A command that ends writes its summary, which may not fit the pipe. */
-static void drain(void *arg)
+static bool drain(void *arg)
 {
 	struct draining *d = arg;
+	struct monitor *p = nt_run_priv(d->r);
 
 	if (d->c->pipe >= 0)
 		from_command(d->r, d->c->pipe, d->c);
+	return p->ending || !nt_run_ending(d->r);
 }
 
 static void stop_command(struct nt_run *r, struct runner *c)
@@ -365,6 +367,7 @@ static void next_cycle(struct nt_run *r, int fd, void *arg)
 	(void)arg;
 	end_cycle(r);
 	if (nt_run_common(r)->count && p->cycle >= nt_run_common(r)->count) {
+		end_runner(r, last);
 		nt_run_stop(r);
 		return;
 	}

@@ -67,7 +67,7 @@ check "the log: words" "$(grep -c '^<two words; \$HOME> <a "b">$' "$LOG")" == 1
 check "the log: the stop command" "$(grep -c '^stopping$' "$LOG")" == 1
 
 # --- one of our own tools, named as the script was called -------------------------------------
-nt_start_in b tool drop_monitor_controller --interface vb --interval 4 --count 1 --log-dir "$WORK/tool.logs" \
+nt_start_in b tool drop_monitor_controller --interface vb --interval "$(in_guest && echo 12 || echo 4)" --count 1 --log-dir "$WORK/tool.logs" \
     --command "sudo python /opt/tools/eth_drop.py --rate 0 -i vb -n"
 wait_for 30 eval 'grep -q "^  hooks" tool.logs/*.log'
 unknown 30
