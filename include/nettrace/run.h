@@ -88,6 +88,8 @@ uint32_t nt_run_cpus(const struct nt_run *r);				/* possible CPUs */
 int nt_run_hist(struct nt_run *r, const char *map, uint32_t index, struct nt_hist *h);
 /* Frames of a stack id, zero terminated, innermost first; cached. Number of frames or -errno. */
 int nt_run_stack(struct nt_run *r, const char *map, int32_t id, uint64_t *frames, size_t n);
+/* Do records come in the order in which they were written? Perf buffers are read CPU by CPU. */
+bool nt_run_in_order(const struct nt_run *r);
 /* Fields that user space counted lost on top of the kernel's counters. */
 void nt_run_lost(struct nt_run *r, enum nt_stat kind, uint64_t n);
 /* The tuple filter as the kernel has it; engines may refill and write it while running. */

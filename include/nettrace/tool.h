@@ -91,8 +91,9 @@ struct nt_engine {
 	/* Every --interval, beside the events of an engine that has them; the record "interval"
 	 * is open in JSON. final: the last, shorter one. */
 	void (*interval)(struct nt_run *r, bool final);
-	/* About every second: timeouts, device changes. */
+	/* About every half second, or so often: timeouts, device changes. */
 	void (*sweep)(struct nt_run *r);
+	uint64_t (*sweep_ns)(const struct nt_run *r);
 	/* The gate is shut and all events are delivered: what is unfinished can still be counted
 	 * lost, and be shown. */
 	void (*finish)(struct nt_run *r);

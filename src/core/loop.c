@@ -175,11 +175,16 @@ static void end_sources(struct nt_run *r)
 			nt_run_unwatch(r, r->source[i].fd);
 }
 
+static uint64_t sweep_ns(const struct nt_run *r)
+{
+	return r->tool->engine->sweep_ns ? r->tool->engine->sweep_ns(r) : SWEEP_NS;
+}
+
 int nt_loop(struct nt_run *r)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC), signals = open_signals();
 	int buffer = nt_transport_fd(r);
-	uint64_t now = nt_now_ns(), sweep = now + SWEEP_NS;
+	uint64_t now = nt_now_ns(), sweep = now + sweep_ns(r);
 	uint64_t end = r->common.duration_ns ? r->start_ns + r->common.duration_ns : UINT64_MAX;
 
 	if (epoll < 0 || signals < 0 || watch(epoll, signals) || watch(epoll, buffer) ||
@@ -201,7 +206,7 @@ int nt_loop(struct nt_run *r)
 		if (now >= sweep) {
 			if (r->tool->engine->sweep)
 				r->tool->engine->sweep(r);
-			sweep = now + SWEEP_NS;
+			sweep = now + sweep_ns(r);
 		}
 		while (!r->stop && now >= next_interval(r))
 			on_interval(r, end);

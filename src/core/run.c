@@ -105,6 +105,11 @@ int nt_run_map_entries(struct nt_run *r, const char *map, uint32_t n)
 	return m ? bpf_map__set_max_entries(m, n) : -ENOENT;
 }
 
+bool nt_run_in_order(const struct nt_run *r)
+{
+	return r->bpf.ringbuf;
+}
+
 uint32_t nt_run_cpus(const struct nt_run *r)
 {
 	(void)r;
