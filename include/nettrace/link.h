@@ -4,6 +4,8 @@
 #define NETTRACE_LINK_H
 
 #include <linux/if_link.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct nt_link {
@@ -13,5 +15,32 @@ struct nt_link {
 
 /* RTM_GETLINK. 0 or -errno. */
 int nt_link_get(uint32_t ifindex, struct nt_link *out);
+
+/* A device as a dump tells it: what it lies on. */
+enum nt_link_kind { NT_LINK_PLAIN, NT_LINK_GROUP /* bond, team */, NT_LINK_VLAN };
+struct nt_link_row {
+	uint32_t ifindex;
+	uint32_t lower;			/* NT_LINK_VLAN: the device below; 0: in another namespace */
+	uint32_t master;		/* group or bridge that it is in; 0: none */
+	uint16_t vlan;			/* NT_LINK_VLAN: its id */
+	uint8_t kind;
+};
+
+struct nt_link_lower {
+	uint32_t ifindex;
+	uint16_t vlan;			/* outermost tag there of the device's packets; 0xffff: any */
+};
+
+/* All devices of our namespace: *rows is malloc'd, the caller frees. Their number or -errno. */
+int nt_link_dump(struct nt_link_row **rows);
+/* One message of the dump. False: it is none of a device. */
+bool nt_link_parse(const void *msg, size_t len, struct nt_link_row *row);
+/*
+ * The devices at which packets of ifindex are received and sent in truth: the
+ * members of a bond or team, the device below a VLAN, through all layers; else
+ * itself. Fills at most max; returns their number, which may be more.
+ */
+size_t nt_link_expand(const struct nt_link_row *rows, size_t n, uint32_t ifindex,
+		      struct nt_link_lower *out, size_t max);
 
 #endif
