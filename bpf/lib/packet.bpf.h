@@ -23,6 +23,7 @@
 #define NT_ETH_P_PAUSE	0x8808
 #define NT_ETH_P_LLDP	0x88cc
 #define NT_ARPHRD_ETHER	1
+#define NT_ARPHRD_LOOPBACK 772	/* has an Ethernet header */
 
 enum nt_at {			/* where a hook's skb stands */
 	NT_AT_ANY,		/* unknown (a drop): header offsets if they are set and sane */
@@ -357,6 +358,18 @@ NT_INLINE void nt_cur_dev(const bool direct, struct nt_cur *c, struct net_device
 	c->flow.ifindex = NT_GET(direct, dev, ifindex);
 	c->flow.netns = nt_dev_netns(direct, dev);
 	c->bits |= NT_PKT_DEV;
+}
+
+/* For NT_AT_DATA_L2: tunnels and tun devices transmit packets that begin with their IP header. */
+NT_INLINE void nt_cur_without_l2(const bool direct, struct nt_cur *c, struct net_device *dev)
+{
+	__u16 type = NT_GET(direct, dev, type);
+
+	if (type == NT_ARPHRD_ETHER || type == NT_ARPHRD_LOOPBACK)
+		return;
+	c->l2 = NT_NO_OFF;
+	c->l3 = c->data;
+	c->bits &= ~NT_PKT_L2;
 }
 
 /*

@@ -14,7 +14,6 @@ NT_LICENSE;
 #define LEG2		3
 #define REPASS_NS	1000000000ULL	/* a device hook again within this: stacked devices */
 #define EEXIST		17
-#define ARPHRD_LOOPBACK	772	/* has an Ethernet header */
 
 /* Where a program works: memory that the verifier does not follow, one for each depth. */
 struct work {
@@ -286,18 +285,6 @@ NT_INLINE bool is_echo(struct nt_cur *c, const __u32 hook)
 	return false;
 }
 
-/* Tunnels and tun devices transmit packets that begin with their IP header. */
-NT_INLINE void without_l2(const bool direct, struct nt_cur *c, struct net_device *dev)
-{
-	__u16 type = NT_GET(direct, dev, type);
-
-	if (type == NT_ARPHRD_ETHER || type == ARPHRD_LOOPBACK)
-		return;
-	c->l2 = NT_NO_OFF;
-	c->l3 = c->data;
-	c->bits &= ~NT_PKT_L2;
-}
-
 /* eth_type 0: skb->protocol is set. dev NULL: the hook has no device that can be trusted. */
 NT_INLINE int hook(void *ctx, const bool direct, struct sk_buff *skb, struct net_device *dev,
 		   const __u32 n, const enum nt_at at, const __u16 eth_type)
@@ -311,7 +298,7 @@ NT_INLINE int hook(void *ctx, const bool direct, struct sk_buff *skb, struct net
 	if (eth_type)
 		w->cur.eth_type = eth_type;
 	if (dev && at == NT_AT_DATA_L2)
-		without_l2(direct, &w->cur, dev);
+		nt_cur_without_l2(direct, &w->cur, dev);
 	if (!is_echo(&w->cur, n))
 		return 0;
 	if (dev) {
