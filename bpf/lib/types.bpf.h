@@ -123,6 +123,10 @@ struct sk_buff___vlan_all {	/* 6.2: tag is there if the 32 bits are not 0 */
 	__u32 vlan_all;
 };
 
+struct sk_buff___ip_summed {	/* a bit-field, like the tags above */
+	__u8 ip_summed : 2;
+};
+
 struct skb_shared_info {
 	unsigned short gso_size;
 	unsigned short gso_segs;

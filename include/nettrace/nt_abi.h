@@ -456,4 +456,59 @@ enum nt_ring_switch {
 };
 enum nt_ring_stat { NT_STAT_RING_RATE_LIMITED = NT_STAT_TOOL0, NT_STAT_RING_UNRESOLVED };
 
+/* ---- path engine: packets between two sides of a forwarding host ---- */
+#define NT_PATH_DEVS 16
+enum nt_path_side { NT_PATH_RX = 1, NT_PATH_TX = 2 };	/* bits: a device may be on both */
+struct nt_path_dev {
+	__u32 ifindex;		/* 0 ends */
+	__u16 vlan;		/* outermost tag of its packets; NT_VLAN_NONE: any or none */
+	__u16 sides;
+};
+struct nt_path_cfg {
+	struct nt_path_dev dev[NT_PATH_DEVS];
+	__u32 netns;		/* inode of the namespace that ifindex belongs to */
+	__u32 pad;
+};
+NT_ASSERT_SIZE(struct nt_path_cfg, 8 * NT_PATH_DEVS + 8);
+
+enum nt_path_hook { NT_PATH_RECEIVE, NT_PATH_SEND, NT_PATH_DROP };
+enum nt_path_bits {
+	NT_PATH_REPLY = 1 << 0,		/* addresses are those of the filter, exchanged */
+	NT_PATH_EXPR = 1 << 1,		/* matches the filter expression, or there is none */
+	NT_PATH_FRAG = 1 << 2,		/* a fragment, also the first one */
+	NT_PATH_MF = 1 << 3,		/* more fragments follow */
+	NT_PATH_CSUM = 1 << 4,		/* l4_check is filled in for good */
+};
+/* One packet at one hook. Records of NT_PATH_RECEIVE and _SEND end before location. */
+struct nt_path_event {
+	__u64 ts_ns, skb;		/* skb: its address */
+	struct nt_flow flow;		/* as the packet has it; device of the hook */
+	__u32 pkt;			/* enum nt_pkt_bits */
+	__u32 bits;			/* enum nt_path_bits */
+	__u32 len;			/* bytes behind the IP headers */
+	__u32 ip_id;			/* host order; of the fragment header in IPv6, 0 without one */
+	__u32 tcp_seq, tcp_ack;		/* host order */
+	__u32 cpu;
+	__u16 frag_off;			/* bytes */
+	__u16 udp_len;			/* host order, of the header */
+	__be16 l4_check;
+	__u16 gso_size, gso_segs;	/* 0: no GSO */
+	__u8 tcp_flags, tcp_hlen;	/* tcp_hlen: bytes */
+	__u8 hook, sides;
+	__u8 icmp_type, ttl;
+	/* NT_PATH_DROP */
+	__u64 location;
+	__u32 reason;
+	__u32 pad;
+	__u64 stack[NT_STACK_MAX];	/* 0 ends */
+};
+NT_ASSERT_SIZE(struct nt_path_event, 112 + 16 + 8 * NT_STACK_MAX);
+#define NT_PATH_PASS_SIZE 112	/* of a record that is no drop */
+/* NT_CONST_TOOL0: IP protocol (IPv4); NT_CONST_TOOL1: enum nt_path_switch; NT_CONST_TOOL2:
+ * SKB_CONSUMED of this kernel or ~0. */
+enum nt_path_switch {
+	NT_PATH_ONE_WAY = 1 << 0,	/* packets of the opposite direction do not matter */
+};
+enum nt_path_stat { NT_STAT_PATH_TRUNC = NT_STAT_TOOL0 };	/* headers could not be read */
+
 #endif

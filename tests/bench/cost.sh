@@ -22,7 +22,7 @@ set +o pipefail
 load() {
     case $1 in
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
-        kernel_icmp_rtt) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
+        kernel_icmp_rtt | icmp_drop_detector) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
         *) in_a "$BENCH" frames va "$N" "$ROUNDS" ;;
     esac
 }
@@ -34,11 +34,15 @@ figure() {
         '{ line = line "\t" $1 / n } END { print what line }' | tee -a "$WORK/cost.tsv"
 }
 
+# One side only: a packet's first stage and its answer's last are there.
+path_options() { echo "--src-ip 10.77.0.1 --dst-ip 10.77.0.2 --rx-iface va --tx-iface lo"; }
+
 # Options which every condition of a tool has.
 options() {
     case $1 in
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop) echo "--rate 0" ;;
+        icmp_drop_detector) path_options ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace) echo "--interval 1000" ;;
     esac
 }
@@ -101,3 +105,4 @@ in_a tc qdisc add dev va root blackhole
 measure qdisc_drop_trace "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 in_a tc qdisc del dev va root
 measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
+measure icmp_drop_detector "--dst-ip 10.77.0.99" "icmp[4] = 99" ""

@@ -235,6 +235,42 @@ topo_pair() {
     settle "$NS_A" "$NS_B"
 }
 
+# topo_router: a - r - b, r forwards. Neighbours are static.
+#   a: va 10.77.1.1 fd77:1::1     r: ra 10.77.1.254 fd77:1::fe
+#   b: vb 10.77.2.2 fd77:2::2     r: rb 10.77.2.254 fd77:2::fe
+topo_router() {
+    NS_A=a NS_B=b
+    ns_add a r b
+    ip link add va netns a address 02:77:00:00:00:01 type veth peer name ra netns r address 02:77:00:00:00:0a
+    ip link add vb netns b address 02:77:00:00:00:02 type veth peer name rb netns r address 02:77:00:00:00:0b
+    lab_router_end a va 1 1 0a 1 ra
+    lab_router_end b vb 2 2 0b 2 rb
+    ip netns exec r sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward
+        echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+    wait_for 5 lab_is_up a va
+    settle a r b
+}
+
+# A host's end and the router's: namespace, device, network, host, router's MAC, own MAC, its device.
+lab_router_end() {
+    ip -n "$1" -batch - <<END
+link set $2 up
+address add 10.77.$3.$4/24 dev $2
+address add fd77:$3::$4/64 dev $2 nodad
+neighbour replace 10.77.$3.254 lladdr 02:77:00:00:00:$5 dev $2 nud permanent
+neighbour replace fd77:$3::fe lladdr 02:77:00:00:00:$5 dev $2 nud permanent
+route add default via 10.77.$3.254
+route add default via fd77:$3::fe dev $2
+END
+    ip -n r -batch - <<END
+link set $7 up
+address add 10.77.$3.254/24 dev $7
+address add fd77:$3::fe/64 dev $7 nodad
+neighbour replace 10.77.$3.$4 lladdr 02:77:00:00:00:0$6 dev $7 nud permanent
+neighbour replace fd77:$3::$4 lladdr 02:77:00:00:00:0$6 dev $7 nud permanent
+END
+}
+
 # topo_queues N [NS_A NS_B]: the same with N queues each way.
 topo_queues() {
     local LAB_QUEUES=$1
