@@ -58,6 +58,12 @@ int nt_path_check(struct nt_run *r, struct nt_err *err);
 	{ .name = "one-way", .type = NT_OPT_FLAG, .offset = NT_PATH_O(one_way), \
 	  .help = "do not wait for an answer: it comes back another way" }
 
+#define NT_PATH_PORT_OPTS \
+	{ .name = "src-port", .flags = NT_OPT_COMMON | NT_OPT_ZERO_IS_ANY, \
+	  .help = "port or range of the end behind the rx side; 0: any" }, \
+	{ .name = "dst-port", .flags = NT_OPT_COMMON | NT_OPT_ZERO_IS_ANY, \
+	  .help = "port or range of the end behind the tx side; 0: any" }
+
 #define NT_PATH_HOOKS \
 	{ .stem = "receive", .type = NT_HOOK_TP, .targets = "net:netif_receive_skb", \
 	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES }, \

@@ -60,7 +60,7 @@ static void retune(struct nt_optview_row *vr, const struct nt_opt *by, uint8_t f
 		opt->min = by->min;
 		opt->max = by->max;
 	}
-	opt->flags |= by->flags & (NT_OPT_HIDDEN | NT_OPT_REQUIRED);
+	opt->flags |= by->flags & (NT_OPT_HIDDEN | NT_OPT_REQUIRED | NT_OPT_ZERO_IS_ANY);
 }
 
 static void view_add(struct nt_optview *v, const struct nt_optset *sets, size_t n_sets, size_t s,

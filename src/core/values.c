@@ -443,6 +443,10 @@ int nt_opt_parse_value(const struct nt_opt *row, const char *text, void *out, st
 	case NT_OPT_PREFIX:
 		return nt_parse_prefix(text, out);
 	case NT_OPT_PORTS:
+		if ((row->flags & NT_OPT_ZERO_IS_ANY) && !strcmp(text, "0")) {
+			memset(out, 0, sizeof(struct nt_ports));
+			return 0;
+		}
 		return nt_parse_ports(text, out);
 	case NT_OPT_IFNAMES:
 		return parse_list(text, ifname_ok, out, a);

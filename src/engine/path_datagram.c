@@ -55,17 +55,18 @@ static bool may_be(const struct nt_path_entry *e, const struct nt_path_event *ev
 static struct nt_path_entry *partner(const struct nt_path *p, const struct nt_path_key *k,
 				     const struct nt_path_event *ev, int stage)
 {
-	struct nt_path_entry *best = NULL;
+	struct nt_path_entry *best = NULL, *same = NULL;
 
 	for (struct nt_path_entry *e = nt_path_first(p, k); e; e = nt_path_next(e)) {
 		if (!may_be(e, ev, stage))
 			continue;
-		if (e->skb == ev->skb)
-			return e;
-		if (!best)
+		/* the youngest of that address: a dropped one's is soon used again */
+		if (e->skb == ev->skb && !e->drop)
+			same = e;
+		if (!best || (best->drop && !e->drop))
 			best = e;
 	}
-	return best;
+	return same ? same : best;
 }
 
 /* A sent datagram that nobody waits for: seen twice, given up, or not received here. */
@@ -301,7 +302,7 @@ static void datagram_drop(struct nt_path *p, const struct nt_path_event *ev)
 	for (e = nt_path_first(p, &k); e; e = nt_path_next(e)) {
 		if (e->whole)
 			continue;
-		if (live(e) && !(e->drop && e->skb != ev->skb) && (!best || e->skb == ev->skb))
+		if (live(e) && !(e->drop && !e->frags) && (!best || e->skb == ev->skb))
 			best = e;
 	}
 	if (best)

@@ -137,7 +137,7 @@ static void show_json(struct nt_run *r, const struct nt_path_entry *e)
 	flow_json(r, e);
 	stages_json(r, e);
 	if (e->lost_bytes && e->verdict != NT_PATH_COMPLETE)
-		nt_json_u64(o, "lost_bytes", e->lost_bytes);
+		nt_json_u64(o, "missing_bytes", e->lost_bytes);
 	if (e->drop && e->verdict != NT_PATH_COMPLETE)
 		nt_fields_json(o, nt_run_names(r), drop_rows, NT_COUNT(drop_rows), e->drop);
 	nt_json_end(o);

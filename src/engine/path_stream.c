@@ -302,16 +302,19 @@ static void data_out(struct nt_path *p, struct nt_path_flow *f, const struct nt_
 	struct nt_ranges left = { 1, { { start, end } } };
 	struct nt_path_entry *e, *next;
 
-	for (e = d->waiting.head; e; e = e->dir_next) {
+	/* the youngest: the address of an skb that was dropped is soon another one's */
+	for (e = d->waiting.tail; e; e = e->dir_prev) {
 		if (e->skb != ev->skb || !overlaps(e, start, end))
 			continue;
 		give(p, e, ev, &left, stage);
 		break;
 	}
-	for (e = d->waiting.head; e && left.n; e = next) {
-		next = e->dir_next;
-		if (overlaps(e, start, end))
-			give(p, e, ev, &left, stage);
+	for (int dropped = 0; dropped < 2; dropped++) {
+		for (e = d->waiting.head; e && left.n; e = next) {
+			next = e->dir_next;
+			if (overlaps(e, start, end) && !!e->drop == dropped)
+				give(p, e, ev, &left, stage);
+		}
 	}
 	/* bytes nobody waits for: of a stacked device's second look, or never received here */
 	if (left.n && (!d->started || left.v[0].start >= d->high))
@@ -319,6 +322,16 @@ static void data_out(struct nt_path *p, struct nt_path_flow *f, const struct nt_
 }
 
 /* ---- acknowledgements ---- */
+
+/* A reset connection: nothing is acknowledged any more. */
+static void reset(struct nt_path *p, struct nt_path_flow *f)
+{
+	struct nt_path_entry *e;
+
+	for (int i = 0; i < 2; i++)
+		while ((e = f->dir[i].unacked.head))
+			nt_path_decide(p, e, e->resent ? NT_PATH_EXTERNAL : NT_PATH_COMPLETE, false);
+}
 
 static void acknowledged(struct nt_path *p, struct nt_path_flow *f, const struct nt_path_event *ev)
 {
@@ -402,13 +415,12 @@ static struct nt_path_entry *dropped_entry(struct nt_path_dir *d, const struct n
 {
 	struct nt_path_entry *best = NULL;
 
-	for (struct nt_path_entry *e = d->waiting.head; e; e = e->dir_next) {
-		if (!overlaps(e, start, end))
+	for (struct nt_path_entry *e = d->waiting.tail; e; e = e->dir_prev) {
+		if (!overlaps(e, start, end) || e->drop)
 			continue;
 		if (e->skb == ev->skb)
 			return e;
-		if (!best)
-			best = e;
+		best = e;
 	}
 	for (struct nt_path_entry *e = d->unacked.tail; e && e->end > start; e = e->dir_prev)
 		if (overlaps(e, start, end) && (!best || e->skb == ev->skb))
@@ -472,6 +484,8 @@ void nt_path_stream(struct nt_path *p, const struct nt_path_event *ev)
 		restart(&f->dir[!!(ev->bits & NT_PATH_REPLY)]);
 	if (stage == NT_REQ_RX || stage == NT_REP_RX)
 		acknowledged(p, f, ev);
+	if (ev->tcp_flags & TCP_RST)
+		reset(p, f);
 	if (!bytes) {
 		control(p, ev, stage);
 		return;

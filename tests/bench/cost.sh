@@ -42,7 +42,7 @@ options() {
     case $1 in
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop) echo "--rate 0" ;;
-        icmp_drop_detector) path_options ;;
+        *_drop_detector) path_options ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace) echo "--interval 1000" ;;
     esac
 }
@@ -106,3 +106,5 @@ measure qdisc_drop_trace "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 in_a tc qdisc del dev va root
 measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
 measure icmp_drop_detector "--dst-ip 10.77.0.99" "icmp[4] = 99" ""
+measure udp_drop_detector "--dst-port 1" "udp dst port 1" "--dst-port 5000"
+measure tcp_drop_detector "--dst-port 1" "tcp dst port 1" ""    # the frames are UDP: rejected by protocol

@@ -235,6 +235,9 @@ topo_pair() {
     settle "$NS_A" "$NS_B"
 }
 
+# Loads nf_tables: the symbols of a module that comes after the start of a tool are unknown to it.
+nft_warm() { nft 'add table inet lab_warm; delete table inet lab_warm'; }
+
 # topo_router: a - r - b, r forwards. Neighbours are static.
 #   a: va 10.77.1.1 fd77:1::1     r: ra 10.77.1.254 fd77:1::fe
 #   b: vb 10.77.2.2 fd77:2::2     r: rb 10.77.2.254 fd77:2::fe

@@ -5,6 +5,7 @@
 SEND=$REPO/build/tests/traffic/nt-send
 need_cmd nft ping tc
 topo_router
+nft_warm
 in_a ping -n -q -c 2 -i 0.05 10.77.2.2 >/dev/null
 in_a ping -n -q -c 2 -i 0.05 fd77:2::2 >/dev/null
 
