@@ -138,8 +138,9 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 	int rc = p->gap ? 0 : make_table(r);
 
 	if (rc)
-		return nt_err_set(err, NT_EXIT_RUNTIME, -rc, "no memory for the packets: --max-entries %u: give less",
-				  nt_run_common(r)->max_entries);
+		return nt_err_set(err, NT_EXIT_RUNTIME, -rc,
+			"no memory for the packets: --max-entries %u: give less",
+			nt_run_common(r)->max_entries);
 	p->cfg.netns = nt_run_netns(r);
 	bpf_map_update_elem(nt_run_map_fd(r, "nt_path_cfg"), &zero, &p->cfg, BPF_ANY);
 	return 0;
@@ -203,7 +204,8 @@ static void record(struct nt_run *r, struct nt_path_event *ev)
 
 	if (ev->hook == NT_PATH_DROP && !is_drop(r, ev))
 		return;
-	if (nt_run_common(r)->verbose && (stage >= 0 || ev->hook == NT_PATH_DROP) && (ev->bits & NT_PATH_EXPR))
+	if (nt_run_common(r)->verbose && (stage >= 0 || ev->hook == NT_PATH_DROP) &&
+	    (ev->bits & NT_PATH_EXPR))
 		nt_path_show_passage(r, ev, stage);
 	nt_path_record(&p->path, ev);
 }
@@ -234,7 +236,8 @@ static void queue_record(struct nt_run *r, const void *data, size_t size)
 
 static int by_time(const void *a, const void *b)
 {
-	const struct nt_path_event *x = *(struct nt_path_event *const *)a, *y = *(struct nt_path_event *const *)b;
+	const struct nt_path_event *x = *(struct nt_path_event *const *)a;
+	const struct nt_path_event *y = *(struct nt_path_event *const *)b;
 
 	return x->ts_ns < y->ts_ns ? -1 : x->ts_ns > y->ts_ns;
 }

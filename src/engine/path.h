@@ -87,6 +87,22 @@ struct nt_path_entry {			/* one packet */
 
 enum nt_path_state { NT_PATH_FREE, NT_PATH_LIVE, NT_PATH_DOOMED, NT_PATH_DONE, NT_PATH_STATES };
 
+struct nt_path_dir {			/* one direction of a connection */
+	struct nt_path_flow *flow;
+	bool started;
+	uint64_t high;			/* highest sequence number seen, not wrapped */
+	uint64_t acked;			/* by what the other end sent through us */
+	struct nt_path_list waiting;	/* not wholly forwarded, oldest first */
+	struct nt_path_list unacked;	/* forwarded, by .end */
+};
+
+struct nt_path_flow {
+	struct nt_path_flow *next;
+	struct nt_path_key key;
+	uint32_t entries;
+	struct nt_path_dir dir[2];	/* [1]: the answers */
+};
+
 struct nt_path_counts {
 	uint64_t total;			/* tracked: seen at the first stage, and wanted */
 	uint64_t verdict[NT_PATH_VERDICTS];
@@ -133,7 +149,8 @@ struct nt_path_entry *nt_path_new(struct nt_path *p, const struct nt_path_key *k
 void nt_path_link(struct nt_path *p, struct nt_path_entry *e);
 void nt_path_unlink(struct nt_path *p, struct nt_path_entry *e);
 /* First visit of a stage counts. */
-void nt_path_stamp(struct nt_path *p, struct nt_path_entry *e, const struct nt_path_event *ev, int stage);
+void nt_path_stamp(struct nt_path *p, struct nt_path_entry *e, const struct nt_path_event *ev,
+		   int stage);
 /* keep: stays as a tombstone for a timeout, so that what comes late is known. */
 void nt_path_decide(struct nt_path *p, struct nt_path_entry *e, enum nt_path_verdict v, bool keep);
 void nt_path_dropped(struct nt_path *p, struct nt_path_entry *e, const struct nt_path_event *ev);
@@ -154,7 +171,12 @@ enum nt_path_verdict nt_path_datagram_verdict(const struct nt_path *p, struct nt
 void nt_path_stream(struct nt_path *p, const struct nt_path_event *ev);
 enum nt_path_verdict nt_path_stream_verdict(struct nt_path *p, struct nt_path_entry *e);
 void nt_path_stream_detach(struct nt_path_entry *e);
+
+/* path_flow.c */
 void nt_path_stream_free(struct nt_path *p);
+void nt_path_flow_key(const struct nt_path_event *ev, struct nt_path_key *k);	/* both ways the same */
+/* NULL: unknown and not to be made, or no memory. */
+struct nt_path_flow *nt_path_flow_of(struct nt_path *p, const struct nt_path_key *k, bool make);
 
 /* path_show.c */
 void nt_path_show_passage(struct nt_run *r, const struct nt_path_event *ev, int stage);
@@ -178,7 +200,8 @@ struct nt_path_priv {
 enum nt_path_gap { NT_GAP_REQ, NT_GAP_EXTERNAL, NT_GAP_REP, NT_GAP_TOTAL, NT_PATH_GAPS };
 
 /* Time from stage to stage; false: one of them was not seen. */
-bool nt_path_gap_ns(const struct nt_path_entry *e, enum nt_path_gap gap, bool one_way, uint64_t *ns);
+bool nt_path_gap_ns(const struct nt_path_entry *e, enum nt_path_gap gap, bool one_way,
+		    uint64_t *ns);
 
 static inline const struct nt_path_desc *nt_path_desc_of(const struct nt_run *r)
 {

@@ -83,7 +83,8 @@ struct row {
 #define ROW(member) offsetof(struct row, member)
 
 static const struct nt_field rows[] = {
-	{ .name = "gap", .label = "complete packets", .kind = NT_K_CSTR, .off = ROW(name), .flags = NT_F_LEFT },
+	{ .name = "gap", .label = "complete packets", .kind = NT_K_CSTR, .off = ROW(name),
+	  .flags = NT_F_LEFT },
 	{ .name = "count", .kind = NT_K_U64, .off = ROW(count), .flags = NT_F_GROUP },
 	{ .name = "min", .kind = NT_K_NS_AS_US, .off = ROW(min) },
 	{ .name = "p50", .kind = NT_K_NS_AS_US, .off = ROW(p50) },

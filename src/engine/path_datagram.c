@@ -86,7 +86,8 @@ static bool known_end(struct nt_path *p, const struct nt_path_key *k)
 	return false;
 }
 
-static bool same_device_again(const struct nt_path_entry *e, const struct nt_path_event *ev, int stage)
+static bool same_device_again(const struct nt_path_entry *e, const struct nt_path_event *ev,
+			      int stage)
 {
 	return live(e) && (e->seen & 1u << stage) && e->skb == ev->skb &&
 	       e->ifindex[stage] != ev->flow.ifindex && ev->ts_ns - e->ts[stage] < 1000000;
@@ -103,8 +104,8 @@ static bool repassed(const struct nt_path *p, const struct nt_path_key *k,
 }
 
 static struct nt_path_entry *fragments_of(struct nt_path *p, const struct nt_path_event *ev);
-static void fragment_bytes(struct nt_path *p, struct nt_path_entry *e, const struct nt_path_event *ev,
-			   int stage);
+static void fragment_bytes(struct nt_path *p, struct nt_path_entry *e,
+			   const struct nt_path_event *ev, int stage);
 
 static void whole(struct nt_path *p, const struct nt_path_event *ev, int stage)
 {
@@ -164,8 +165,8 @@ static bool make_fragments(struct nt_path_entry *e)
 	return e->frags;
 }
 
-static void fragment_bytes(struct nt_path *p, struct nt_path_entry *e, const struct nt_path_event *ev,
-			   int stage)
+static void fragment_bytes(struct nt_path *p, struct nt_path_entry *e,
+			   const struct nt_path_event *ev, int stage)
 {
 	struct nt_path_frags *f;
 

@@ -51,7 +51,8 @@ static const struct nt_field drop_rows[] = {
 enum { DROP_REASON, DROP_LOCATION, DROP_DEVICE, DROP_NETNS, DROP_CPU, DROP_STACK };
 static const struct nt_field time_row = { .name = "time", .kind = NT_K_TS, .off = E(last_ns) };
 
-bool nt_path_gap_ns(const struct nt_path_entry *e, enum nt_path_gap gap, bool one_way, uint64_t *ns)
+bool nt_path_gap_ns(const struct nt_path_entry *e, enum nt_path_gap gap, bool one_way,
+		    uint64_t *ns)
 {
 	static const uint8_t ends[NT_PATH_GAPS][2] = {
 		[NT_GAP_REQ] = { NT_REQ_RX, NT_REQ_TX }, [NT_GAP_EXTERNAL] = { NT_REQ_TX, NT_REP_RX },
@@ -161,8 +162,8 @@ static void flow_text(struct nt_run *r, const struct nt_path_entry *e, char *buf
 			 __builtin_bswap16(f->icmp_id), __builtin_bswap16(f->icmp_seq));
 		return;
 	}
-	n = (size_t)snprintf(buf, size, "%s %s:%u > %s:%u", proto, src,
-			     __builtin_bswap16(back ? f->dport : f->sport), dst,
+	n = (size_t)snprintf(buf, size, f->ip_version == 6 ? "%s [%s]:%u > [%s]:%u" : "%s %s:%u > %s:%u",
+			     proto, src, __builtin_bswap16(back ? f->dport : f->sport), dst,
 			     __builtin_bswap16(back ? f->sport : f->dport));
 	if (n >= size)
 		return;
@@ -171,6 +172,14 @@ static void flow_text(struct nt_run *r, const struct nt_path_entry *e, char *buf
 			 e->key.seq);
 	else
 		snprintf(buf + n, size - n, " id %u length %u", e->ip_id, e->len);
+}
+
+/* What comes back for a TCP segment is the ACK that covers it. */
+static const char *stage_name(struct nt_run *r, int stage, bool reply)
+{
+	if (stage == NT_REP_RX && !reply && nt_path_desc_of(r)->kind == NT_PATH_STREAM)
+		return "ACK";
+	return stages[stage];
 }
 
 static void stages_text(struct nt_run *r, const struct nt_path_entry *e)
@@ -188,11 +197,11 @@ static void stages_text(struct nt_run *r, const struct nt_path_entry *e)
 		if (one_way(r) && !e->reply && i > NT_REQ_TX)
 			break;
 		if (!(e->seen & 1u << i)) {
-			nt_text(o, "%s %s MISSING", sep, stages[i]);
+			nt_text(o, "%s %s MISSING", sep, stage_name(r, i, e->reply));
 			sep = " |";
 			continue;
 		}
-		nt_text(o, "%s %s %s", sep, stages[i], device(r, e->ifindex[i]));
+		nt_text(o, "%s %s %s", sep, stage_name(r, i, e->reply), device(r, e->ifindex[i]));
 		sep = " |";
 		if (before && e->ts[i] >= before)
 			nt_text(o, " +%s", nt_fmt_ns(e->ts[i] - before, ns, sizeof(ns)));

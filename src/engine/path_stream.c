@@ -9,114 +9,10 @@
  * by one and counted apart, as "control".
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "path.h"
 
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_ACK = 16 };
-#define FLOW_BUCKETS 4096
-
-struct nt_path_dir {			/* one direction of a connection */
-	struct nt_path_flow *flow;
-	bool started;
-	uint64_t high;			/* highest sequence number seen, not wrapped */
-	uint64_t acked;			/* by what the other end sent through us */
-	struct nt_path_list waiting;	/* not wholly forwarded, oldest first */
-	struct nt_path_list unacked;	/* forwarded, by .end */
-};
-
-struct nt_path_flow {
-	struct nt_path_flow *next;
-	struct nt_path_key key;
-	uint32_t entries;
-	struct nt_path_dir dir[2];	/* [1]: the answers */
-};
-
-/* ---- connections ---- */
-
-static void free_idle_flows(struct nt_path *p)
-{
-	for (uint32_t i = 0; i < FLOW_BUCKETS; i++) {
-		for (struct nt_path_flow **f = &p->flow[i]; *f;) {
-			struct nt_path_flow *idle = *f;
-
-			if (idle->entries) {
-				f = &idle->next;
-				continue;
-			}
-			*f = idle->next;
-			free(idle);
-			p->n_flows--;
-		}
-	}
-	p->flows_limit = 2 * p->n_flows + 1024;
-}
-
-void nt_path_stream_free(struct nt_path *p)
-{
-	for (uint32_t i = 0; p->flow && i < FLOW_BUCKETS; i++) {
-		while (p->flow[i]) {
-			struct nt_path_flow *f = p->flow[i];
-
-			p->flow[i] = f->next;
-			free(f);
-		}
-	}
-	free(p->flow);
-	p->flow = NULL;
-}
-
-static void key_of(const struct nt_path_event *ev, struct nt_path_key *k)
-{
-	bool reply = ev->bits & NT_PATH_REPLY;
-
-	memset(k, 0, sizeof(*k));
-	memcpy(k->src, reply ? ev->flow.daddr : ev->flow.saddr, 16);
-	memcpy(k->dst, reply ? ev->flow.saddr : ev->flow.daddr, 16);
-	k->sport = reply ? ev->flow.dport : ev->flow.sport;
-	k->dport = reply ? ev->flow.sport : ev->flow.dport;
-	k->kind = NT_PATH_STREAM;
-}
-
-static uint32_t flow_bucket(const struct nt_path_key *k)
-{
-	uint32_t h = (uint32_t)k->sport << 16 | k->dport, w;
-
-	for (size_t i = 0; i < 16; i += 4) {
-		memcpy(&w, k->src + i, 4);
-		h = (h ^ w) * 16777619u;
-		memcpy(&w, k->dst + i, 4);
-		h = (h ^ w) * 16777619u;
-	}
-	return (h ^ h >> 15) % FLOW_BUCKETS;
-}
-
-static struct nt_path_flow *flow_of(struct nt_path *p, const struct nt_path_key *k, bool make)
-{
-	uint32_t bucket = flow_bucket(k);
-	struct nt_path_flow *f;
-
-	if (!p->flow)
-		p->flow = calloc(FLOW_BUCKETS, sizeof(struct nt_path_flow *));
-	if (!p->flow)
-		return NULL;
-	for (f = p->flow[bucket]; f; f = f->next)
-		if (!memcmp(&f->key, k, sizeof(*k)))
-			return f;
-	if (!make)
-		return NULL;
-	if (p->n_flows >= p->flows_limit)
-		free_idle_flows(p);
-	f = calloc(1, sizeof(*f));
-	if (!f)
-		return NULL;
-	f->key = *k;
-	f->dir[0].flow = f->dir[1].flow = f;
-	f->next = p->flow[bucket];
-	p->flow[bucket] = f;
-	p->n_flows++;
-	return f;
-}
 
 /* Sequence numbers wrap; these do not. */
 static uint64_t unwrap(const struct nt_path_dir *d, uint32_t seq)
@@ -260,7 +156,8 @@ static bool all_forwarded(const struct nt_path_entry *e, uint64_t taken)
 	return e->need ? !e->need->n : taken == e->end - e->seq;
 }
 
-static void forwarded(struct nt_path *p, struct nt_path_entry *e, const struct nt_path_event *ev, int stage)
+static void forwarded(struct nt_path *p, struct nt_path_entry *e, const struct nt_path_event *ev,
+		      int stage)
 {
 	nt_path_stamp(p, e, ev, stage);
 	if (p->one_way || e->end <= e->dir->acked)
@@ -360,7 +257,7 @@ static void acknowledged(struct nt_path *p, struct nt_path_flow *f, const struct
 
 static void control_key(const struct nt_path_event *ev, struct nt_path_key *k)
 {
-	key_of(ev, k);
+	nt_path_flow_key(ev, k);
 	k->id = ev->ip_id;
 	k->seq = ev->tcp_seq;
 	k->ack = ev->tcp_ack;
@@ -368,7 +265,8 @@ static void control_key(const struct nt_path_event *ev, struct nt_path_key *k)
 	k->sub = ev->bits & NT_PATH_REPLY ? 2 : 1;
 }
 
-static struct nt_path_entry *control_entry(struct nt_path *p, const struct nt_path_key *k, uint64_t skb)
+static struct nt_path_entry *control_entry(struct nt_path *p, const struct nt_path_key *k,
+					   uint64_t skb)
 {
 	struct nt_path_entry *best = NULL;
 
@@ -434,8 +332,8 @@ static void stream_drop(struct nt_path *p, const struct nt_path_event *ev, uint6
 	struct nt_path_flow *f;
 	struct nt_path_key k;
 
-	key_of(ev, &k);
-	f = flow_of(p, &k, false);
+	nt_path_flow_key(ev, &k);
+	f = nt_path_flow_of(p, &k, false);
 	if (bytes && f) {
 		struct nt_path_dir *d = &f->dir[!!(ev->bits & NT_PATH_REPLY)];
 		uint64_t start = unwrap(d, ev->tcp_seq);
@@ -476,8 +374,8 @@ void nt_path_stream(struct nt_path *p, const struct nt_path_event *ev)
 	}
 	if (stage < 0)
 		return;
-	key_of(ev, &k);
-	f = flow_of(p, &k, true);
+	nt_path_flow_key(ev, &k);
+	f = nt_path_flow_of(p, &k, true);
 	if (!f)
 		return;
 	if (ev->tcp_flags & TCP_SYN)

@@ -303,7 +303,8 @@ static int first_stage(const struct nt_path_entry *e)
 	return e->reply ? NT_REP_RX : NT_REQ_RX;
 }
 
-void nt_path_stamp(struct nt_path *p, struct nt_path_entry *e, const struct nt_path_event *ev, int stage)
+void nt_path_stamp(struct nt_path *p, struct nt_path_entry *e, const struct nt_path_event *ev,
+		   int stage)
 {
 	if (ev->ts_ns > e->last_ns)
 		e->last_ns = ev->ts_ns;
