@@ -125,6 +125,27 @@ check_jq "what finds no room is counted" small '.[-1] | .evicted > 0 and .lost.e
 check_jq "and it adds up" small "$BALANCE"
 check_jq "perf buffers" perf '.[-1] | .req_internal == 40 and .lost.buffer == 0'
 
+# --- a VLAN device stands for the one below it and the tag ------------------------------------
+if have_module 8021q; then
+    ip -n a link add link va name va.100 up type vlan id 100
+    ip -n r link add link ra name ra.100 up type vlan id 100
+    ip -n a address add 10.77.3.1/24 dev va.100
+    ip -n r address add 10.77.3.254/24 dev ra.100
+    ip -n b route add 10.77.3.0/24 via 10.77.2.254
+    ip -n r neighbour replace 10.77.3.1 lladdr 02:77:00:00:00:01 dev ra.100 nud permanent
+    ip -n a neighbour replace 10.77.3.254 lladdr 02:77:00:00:00:0a dev va.100 nud permanent
+    nt_start_in r vlan icmp_drop_detector --src-ip 10.77.0.0/16 --dst-ip 10.77.2.2 --rx-iface ra.100 --tx-iface rb
+    nt_start_in r novlan icmp_drop_detector --src-ip 10.77.0.0/16 --dst-ip 10.77.2.2 --rx-iface ra --tx-iface rb
+    in_a ping -n -q -c 6 -i 0.05 10.77.2.2 >vlanping.txt
+    in_a ip route replace default via 10.77.3.254
+    in_a ping -n -q -c 9 -i 0.05 -I 10.77.3.1 10.77.2.2 >vlanping.txt
+    sleep 0.3
+    nt_stop vlan
+    nt_stop novlan
+    check_jq "pings with the tag" vlan '.[-1] | .complete == 9 and .total == 9'
+    check_jq "the device below has both" novlan '.[-1] | .complete == 15 and .total == 15'
+fi
+
 # --- wrong command lines -------------------------------------------------------------------
 ARGS="--src-ip 10.77.1.1 --dst-ip 10.77.2.2"
 nt_run nodev 2 icmp_drop_detector $ARGS --rx-iface nosuchdev --tx-iface lo --dry-run
