@@ -27,7 +27,7 @@ add_custom_target(nettrace_skeletons)
 set(NT_TOOLS "")
 set(NT_TOOL_SOURCES "")
 
-# nt_bpf_object(NAME SOURCE): build/bpf/NAME.bpf.o and generated/NAME.skel.h
+# nt_bpf_object(NAME SOURCE): build/bpf/NAME.bpf.o, the same packed (.gz), and generated/NAME.skel.h
 function(nt_bpf_object name source)
 	set(dir ${CMAKE_BINARY_DIR}/bpf)
 	set(object ${dir}/${name}.bpf.o)
@@ -40,7 +40,9 @@ function(nt_bpf_object name source)
 	add_custom_command(OUTPUT ${skeleton}
 		COMMAND sh -c "'${NT_BPFTOOL}' gen skeleton '${object}' name '${name}' > '${skeleton}'"
 		DEPENDS ${object} VERBATIM)
-	add_custom_target(skeleton_${name} DEPENDS ${skeleton})
+	add_custom_command(OUTPUT ${object}.gz COMMAND sh -c "gzip -9nc '${object}' > '${object}.gz'"
+		DEPENDS ${object} VERBATIM)
+	add_custom_target(skeleton_${name} DEPENDS ${skeleton} ${object}.gz)
 	add_dependencies(nettrace_skeletons skeleton_${name})
 endfunction()
 
@@ -50,23 +52,33 @@ function(nt_tool group name)
 	set(NT_TOOL_SOURCES ${NT_TOOL_SOURCES} src/tools/${group}/${name}.c PARENT_SCOPE)
 endfunction()
 
-# generated/registry.c: nt_tools[], sorted by name
+# generated/registry.c: nt_tools[], sorted by name, and their packed objects (a sixth of the size)
 function(nt_registry)
 	list(SORT NT_TOOLS)
 	set(includes "")
 	set(rows "")
+	set(packed "")
 	foreach(name ${NT_TOOLS})
-		string(APPEND includes "#include \"${name}.skel.h\"\nextern const struct nt_tool nt_tool_${name};\n")
-		string(APPEND rows "\t{ &nt_tool_${name}, ${name}__elf_bytes },\n")
+		string(APPEND includes "extern const struct nt_tool nt_tool_${name};\nBLOB(${name})\n")
+		string(APPEND rows "\t{ &nt_tool_${name}, blob_${name}, blob_end_${name} },\n")
+		list(APPEND packed ${CMAKE_BINARY_DIR}/bpf/${name}.bpf.o.gz)
 	endforeach()
 	set(file ${CMAKE_BINARY_DIR}/generated/registry.c)
 	file(CONFIGURE OUTPUT ${file} @ONLY CONTENT [[/* Generated: every tool and its BPF object. */
 #include "nettrace/tool.h"
 
+#define BLOB(name) \
+	extern const uint8_t blob_##name[], blob_end_##name[]; \
+	__asm__(".pushsection .rodata\n" \
+		"blob_" #name ": .incbin \"" #name ".bpf.o.gz\"\n" \
+		"blob_end_" #name ":\n" \
+		".popsection\n");
 @includes@
 const struct nt_tool_entry nt_tools[] = {
 @rows@};
 const size_t nt_n_tools = sizeof(nt_tools) / sizeof(nt_tools[0]);
 ]])
+	set_source_files_properties(${file} PROPERTIES OBJECT_DEPENDS "${packed}"
+		COMPILE_OPTIONS "-Wa,-I${CMAKE_BINARY_DIR}/bpf")
 	set(NT_REGISTRY ${file} PARENT_SCOPE)
 endfunction()

@@ -42,11 +42,14 @@ struct nt_object {
 	size_t n;
 	struct btf *btf;
 	bool global_data;		/* has .data, .rodata, .bss or .kconfig maps */
-	void *elf;			/* private */
+	void *elf, *bytes;		/* private */
 };
 
 /* elf must outlive the object; names point into it. 0, -EINVAL (no BPF object of ours), -ENOMEM. */
 int nt_object_read(struct nt_object *o, const void *elf, size_t size);
+/* The object of a tool; the bytes are o's. */
+struct nt_tool_entry;
+int nt_object_read_tool(struct nt_object *o, const struct nt_tool_entry *e);
 void nt_object_free(struct nt_object *o);
 
 /* What can run of a program, as the verifier sees it once constants are propagated. */

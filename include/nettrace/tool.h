@@ -127,13 +127,16 @@ struct nt_tool {
 	int (*check)(struct nt_run *r, struct nt_err *err);
 };
 
-/* Generated: every tool, sorted by name, and its BPF object (owned by the binary). */
+/* Generated: every tool, sorted by name, and its BPF object, packed (owned by the binary). */
 struct nt_tool_entry {
 	const struct nt_tool *tool;
-	const void *(*object)(size_t *size);
+	const uint8_t *packed, *packed_end;
 };
 extern const struct nt_tool_entry nt_tools[];
 extern const size_t nt_n_tools;
+
+/* The tool's BPF object, unpacked: malloc, the caller frees. NULL: no memory. */
+void *nt_tool_object(const struct nt_tool_entry *e, size_t *size);
 
 const char *nt_group_name(enum nt_group g);
 /* By name or alias; '-' and '_' are the same, a directory and the suffixes .py .bt .sh do not

@@ -304,12 +304,13 @@ static int open_object(struct nt_run *r, struct nt_err *err)
 		    .btf_custom_path = r->btf_custom ? r->btf_load : NULL);
 	uint32_t version = nt_kernel_version_code();
 	size_t size;
-	const void *elf = r->entry->object(&size);
+	void *elf = nt_tool_object(r->entry, &size);
 
 	register_handlers();
 	loading = r;
 	memset(&r->bpf.consts, 0, sizeof(r->bpf.consts));
-	r->bpf.obj = bpf_object__open_mem(elf, size, &opts);
+	r->bpf.obj = elf ? bpf_object__open_mem(elf, size, &opts) : NULL;
+	free(elf);		/* libbpf has copied what it needs */
 	if (!r->bpf.obj)
 		return nt_err_set(err, NT_EXIT_RUNTIME, errno, "cannot open the BPF object: %s: %s",
 				  r->tool->name, strerror(errno));

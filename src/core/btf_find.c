@@ -11,9 +11,8 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#include "nettrace/btf.h"
+#include "core.h"
 
 #define KERNEL "/sys/kernel/btf/vmlinux"
 #define SYSTEM "/usr/lib/nettrace/btf"
@@ -41,25 +40,10 @@ static bool in_folder(struct nt_btf_place *p, const char *folder, const struct u
 	return !access(p->path, F_OK);
 }
 
-/* memory: b->bytes bytes. */
-static int unpack(const struct nt_btf_packed *b, uint8_t *memory)
-{
-	z_stream z = { .next_in = (uint8_t *)(uintptr_t)b->data,
-		       .avail_in = (unsigned int)(b->end - b->data), .next_out = memory,
-		       .avail_out = b->bytes };
-	int rc;
-
-	if (inflateInit2(&z, 16 + MAX_WBITS) != Z_OK)	/* 16: with gzip's header */
-		return -ENOMEM;
-	rc = inflate(&z, Z_FINISH);
-	inflateEnd(&z);
-	return rc == Z_STREAM_END && z.total_out == b->bytes ? 0 : -EINVAL;
-}
-
 static int open_packed(struct nt_btf_place *p, const struct nt_btf_packed *b)
 {
 	uint8_t *memory = malloc(b->bytes ? b->bytes : 1);
-	int err = memory ? unpack(b, memory) : -ENOMEM;
+	int err = memory ? nt_unpack(b->data, b->end, memory, b->bytes) : -ENOMEM;
 	char path[32];
 
 	if (!err) {

@@ -221,8 +221,6 @@ static void verdict(struct nt_btf_judged *j, const struct nt_btf_set *s, struct 
 int nt_btf_judge(struct nt_btf_judged *j, const struct nt_btf_set *s, const struct nt_tool_entry *e)
 {
 	struct nt_run *r = calloc(1, sizeof(*r));
-	size_t size;
-	const void *elf = e->object(&size);
 	int err;
 
 	memset(j, 0, sizeof(*j));
@@ -231,7 +229,7 @@ int nt_btf_judge(struct nt_btf_judged *j, const struct nt_btf_set *s, const stru
 	r->tool = e->tool;
 	r->plan.n = e->tool->n_hooks;
 	r->plan.hook = calloc(r->plan.n, sizeof(*r->plan.hook));
-	err = r->plan.hook ? nt_object_read(&j->object, elf, size) : -ENOMEM;
+	err = r->plan.hook ? nt_object_read_tool(&j->object, e) : -ENOMEM;
 	for (size_t i = 0; !err && i < r->plan.n; i++) {
 		r->plan.hook[i].hook = &e->tool->hooks[i];
 		err = judge_hook(j, s, &r->plan.hook[i]);

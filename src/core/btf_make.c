@@ -120,9 +120,7 @@ static int mark_relo(struct maker *m, const struct btf *local, const struct nt_r
 static int mark_object(struct maker *m, const struct nt_tool_entry *e)
 {
 	struct nt_object o;
-	size_t size;
-	const void *elf = e->object(&size);
-	int err = nt_object_read(&o, elf, size);
+	int err = nt_object_read_tool(&o, e);
 
 	for (size_t i = 0; !err && i < o.n; i++)
 		for (size_t k = 0; !err && k < o.prog[i].n_relo; k++)

@@ -66,6 +66,10 @@ struct nt_btf *nt_run_btf_own(const struct nt_run *r);
 void nt_run_btf_types(struct nt_run *r, const struct nt_btf *own);
 void nt_run_btf_close(struct nt_run *r);
 
+/* ---- unpack.c ---- */
+/* gzip data into memory, which takes exactly the bytes that were packed. 0, -ENOMEM, -EINVAL. */
+int nt_unpack(const uint8_t *data, const uint8_t *end, void *memory, size_t bytes);
+
 /* ---- bpf.c ---- */
 struct nt_bpf {
 	struct bpf_object *obj;

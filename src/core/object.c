@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nettrace/tool.h"
+
 #define INSN sizeof(struct bpf_insn)
 #define MAX_INSNS (1u << 16)
 
@@ -346,6 +348,23 @@ int nt_object_read(struct nt_object *o, const void *elf, size_t size)
 	return err;
 }
 
+int nt_object_read_tool(struct nt_object *o, const struct nt_tool_entry *e)
+{
+	size_t size;
+	void *bytes = nt_tool_object(e, &size);
+	int err;
+
+	memset(o, 0, sizeof(*o));
+	if (!bytes)
+		return -ENOMEM;
+	err = nt_object_read(o, bytes, size);
+	if (err)
+		free(bytes);
+	else
+		o->bytes = bytes;
+	return err;
+}
+
 void nt_object_free(struct nt_object *o)
 {
 	for (size_t i = 0; o->prog && i < o->n; i++) {
@@ -356,5 +375,6 @@ void nt_object_free(struct nt_object *o)
 	free(o->prog);
 	btf__free(o->btf);
 	elf_end(o->elf);
+	free(o->bytes);
 	memset(o, 0, sizeof(*o));
 }

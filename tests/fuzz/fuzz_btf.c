@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "nettrace/btf_file.h"
-#include "tun_ring_monitor.skel.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,19 +24,20 @@ static const struct nt_hook hooks[] = {
 static const struct nt_type_need types[] = { { "tun", "tun_struct", "the ring" } };
 static const struct nt_tool tool = { .name = "fuzz", .hooks = hooks, .n_hooks = NT_COUNT(hooks),
 				     .types = types, .n_types = NT_COUNT(types) };
-static const struct nt_tool_entry entry = { &tool, tun_ring_monitor__elf_bytes };
+static struct nt_tool_entry entry = { .tool = &tool };
 static const struct nt_tool_entry *const entries[] = { &entry };
 static struct nt_object object;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	size_t size;
-	const void *elf = tun_ring_monitor__elf_bytes(&size);
+	const struct nt_tool_entry *real = nt_tool_find("tun_ring_monitor");
 
 	(void)argc;
 	(void)argv;
 	libbpf_set_print(NULL);
-	if (nt_object_read(&object, elf, size))
+	entry.packed = real->packed;
+	entry.packed_end = real->packed_end;
+	if (nt_object_read_tool(&object, &entry))
 		abort();
 	return 0;
 }

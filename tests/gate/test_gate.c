@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Every tool's object passes the gate of 4.19, and every rule of it can fail. */
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "bad_data.skel.h"
 #include "bad_programs.skel.h"
@@ -53,13 +54,14 @@ static void test_tools(void)
 		struct gate_numbers n;
 		char text[160];
 		size_t size;
-		const void *elf = nt_tools[i].object(&size);
+		void *elf = nt_tool_object(&nt_tools[i], &size);
 		int bad = gate_check(elf, size, note, (void *)(uintptr_t)nt_tools[i].tool->name, &n);
 
 		snprintf(text, sizeof(text), "%s: %zu programs, longest %s %zu instructions (%zu live), "
 			 "stack %zu bytes", nt_tools[i].tool->name, n.programs,
 			 n.longest_name ? n.longest_name : "-", n.longest, n.live, n.deepest);
 		check_one(!bad && n.programs, text, __FILE__, __LINE__);
+		free(elf);
 	}
 }
 

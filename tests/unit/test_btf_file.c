@@ -253,10 +253,8 @@ static void test_same_values(const struct nt_btf_set *kernel, const struct nt_bt
 
 	for (size_t i = 0; i < nt_n_tools; i++) {
 		struct nt_object o;
-		size_t size;
-		const void *elf = nt_tools[i].object(&size);
 
-		if (nt_object_read(&o, elf, size)) {
+		if (nt_object_read_tool(&o, &nt_tools[i])) {
 			bad++;
 			continue;
 		}

@@ -307,7 +307,7 @@ static int silent(enum libbpf_print_level level, const char *fmt, va_list args)
 static void check_entry(const struct nt_tool_entry *e)
 {
 	size_t size = 0;
-	const void *data = e->object(&size);
+	void *data = nt_tool_object(e, &size);
 	struct bpf_object *o;
 
 	tool = e->tool;
@@ -323,6 +323,7 @@ static void check_entry(const struct nt_tool_entry *e)
 	if (o)
 		check_object(o);
 	bpf_object__close(o);
+	free(data);
 }
 
 int main(void)
