@@ -313,6 +313,8 @@ static int watch(struct nt_run *r)
 	nt_block_signals(&set);
 	if (r->tool->engine->baseline)
 		r->tool->engine->baseline(r);
+	if (r->failure.text[0])
+		return 0;
 	r->start_ns = r->last_interval_ns = nt_now_ns();
 	nt_bpf_gate(r, true);
 	nt_report_start(r);

@@ -16,6 +16,7 @@ options() {
     case $1 in
         iface_netstat) echo "--interface bench0" ;;
         drop_monitor_controller) echo "--interface bench0 --log-dir $WORK/logs" ;;	# eth_drop's programs
+        phy_net_drop_detector) echo "--interface bench0 --mode receiver" ;;
         kernel_icmp_rtt) in_guest || echo none ;;
     esac
 }

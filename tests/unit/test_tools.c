@@ -249,16 +249,18 @@ static void check_hook(const struct bpf_object *o, const struct nt_hook *h)
 /* Of a filter expression: some hook must be able to run it. */
 static void check_hooks(const struct bpf_object *o)
 {
-	bool entry = false, bytes = false;
+	bool entry = false, bytes = false, needs_hook = false;
 
 	CHECK_TOOL(tool->n_hooks > 0, "hooks");
 	for (size_t i = 0; i < tool->n_hooks; i++) {
 		const struct nt_hook *h = &tool->hooks[i];
 
 		check_hook(o, h);
+		needs_hook = needs_hook || h->need != NT_OPTIONAL;
 		entry = entry || (h->flags & NT_HOOK_ENTRY);
 		bytes = bytes || ((h->flags & NT_HOOK_ENTRY) && (h->flags & NT_HOOK_BYTES));
 	}
+	CHECK_TOOL(tool->works_without_bpf == !needs_hook, "it works without BPF if all its hooks are optional");
 	CHECK_TOOL(!tool->tuple || entry, "a hook where the filter runs");
 	CHECK_TOOL(!(tool->tuple & NT_TUPLE_EXPR) || bytes, "a hook where an expression can run");
 }

@@ -10,7 +10,8 @@ mapfile -t tools < <("$NETTRACE" list --json | jq -r .name)
 # What a tool cannot start without.
 PATH_ARGS="--src-ip 127.0.0.1 --dst-ip 127.0.0.2 --rx-iface lo --tx-iface lo"
 declare -A args=([iface_netstat]="-n lo" [drop_monitor_controller]="--interface lo"
-    [icmp_drop_detector]=$PATH_ARGS [udp_drop_detector]=$PATH_ARGS [tcp_drop_detector]=$PATH_ARGS)
+    [icmp_drop_detector]=$PATH_ARGS [udp_drop_detector]=$PATH_ARGS [tcp_drop_detector]=$PATH_ARGS
+    [phy_net_drop_detector]="-m receiver -i lo")
 check "there are tools" "${#tools[@]}" '>=' 5
 
 # shellcheck disable=SC2086	# args are words
