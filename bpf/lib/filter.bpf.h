@@ -83,22 +83,21 @@ struct nt_quick {
 	__be16 sport, dport;
 };
 
-/* The first bytes from the network header; not 0: unknown where that is, or not in the linear part. */
-NT_INLINE int nt_quick_read(const bool direct, struct sk_buff *skb, const enum nt_at at, void *dst,
-			    const __u32 size)
+/* Reads q where the network header is; false: unknown, or not in the linear part. */
+NT_INLINE bool nt_quick_read(const bool direct, struct sk_buff *skb, const enum nt_at at,
+			     struct nt_quick *q)
 {
 	__u64 head = (__u64)NT_GET(direct, skb, head), off = NT_GET(direct, skb, network_header);
 
 	if (at == NT_AT_DATA_L3)	/* network_header may be stale there */
 		off = (__u64)NT_GET(direct, skb, data) - head;
 	else if (!off || off == 0xffff)
-		return -1;
+		return false;
 	else if (at == NT_AT_DATA_L2 &&		/* not the one behind this Ethernet header */
 		 off - ((__u64)NT_GET(direct, skb, data) - head) != NT_ETH_HLEN)
-		return -1;
-	if (off + size > NT_GET(direct, skb, tail))
-		return -1;
-	return bpf_probe_read_kernel(dst, size, (void *)(head + off));
+		return false;
+	return off + sizeof(*q) <= NT_GET(direct, skb, tail) &&
+	       !bpf_probe_read_kernel(q, sizeof(*q), (void *)(head + off));
 }
 
 /* The lower 32 bits decide for IPv4; an IPv6 filter's may match, then the long way says no. */
@@ -122,7 +121,7 @@ NT_INLINE bool nt_quick_reject(const bool direct, struct sk_buff *skb, const enu
 	if (!(mask & (NT_FILTER_L3 | NT_FILTER_L4)) || (mask & NT_FILTER_ANY))
 		return false;
 	if (NT_GET(direct, skb, protocol) != bpf_htons(NT_ETH_P_IP) ||
-	    nt_quick_read(direct, skb, at, &q, sizeof(q)) || q.ip.vihl != 0x45)
+	    !nt_quick_read(direct, skb, at, &q) || q.ip.vihl != 0x45)
 		return false;
 	t = bpf_map_lookup_elem(&nt_tuple, &zero);
 	if (!t)
@@ -158,8 +157,7 @@ NT_INLINE bool nt_quick_other(const bool direct, struct sk_buff *skb, const enum
 	struct nt_quick q;
 	__u32 zero = 0;
 
-	if ((type != NT_ETH_P_IP && type != NT_ETH_P_IPV6) ||
-	    nt_quick_read(direct, skb, at, &q, sizeof(q)))
+	if ((type != NT_ETH_P_IP && type != NT_ETH_P_IPV6) || !nt_quick_read(direct, skb, at, &q))
 		return false;
 	if (type == NT_ETH_P_IPV6) {
 		__u8 next = ((__u8 *)&q)[6];	/* no extension header: TCP or UDP */

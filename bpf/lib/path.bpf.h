@@ -33,30 +33,28 @@ NT_INLINE bool nt_path_reject(const bool direct, struct sk_buff *skb, const enum
 {
 	const __u64 mask = nt_const(NT_CONST_FILTER);
 	__be16 type = NT_GET(direct, skb, protocol);
-	__u32 zero = 0, src, dst, src_mask, dst_mask;
 	struct nt_tuple *t;
-	struct nt_ipv4 ip;
+	struct nt_quick q;
+	__u32 zero = 0;
 
 	if (type == bpf_htons(NT_ETH_P_IPV6))
 		return !(mask & NT_FILTER_IP6);
-	if (type != bpf_htons(NT_ETH_P_IP))
-		return !nt_is_vlan(bpf_ntohs(type));
+	if (type != bpf_htons(NT_ETH_P_IP))	/* 0, ETH_P_ALL: see nt_cur_unnamed() */
+		return type && type != bpf_htons(NT_ETH_P_ALL) && !nt_is_vlan(bpf_ntohs(type));
 	if (mask & NT_FILTER_IP6)
 		return true;
-	if (nt_quick_read(direct, skb, at, &ip, sizeof(ip)) || ip.vihl >> 4 != 4)
+	if (!nt_quick_read(direct, skb, at, &q) || q.ip.vihl >> 4 != 4)
 		return false;
 	t = bpf_map_lookup_elem(&nt_tuple, &zero);
-	if (!t || ip.protocol != nt_path_proto(4))
+	if (!t || q.ip.protocol != nt_path_proto(4))
 		return true;
-	src = *(__u32 *)&t->src[12];
-	dst = *(__u32 *)&t->dst[12];
-	src_mask = *(__u32 *)&t->src_mask[12];
-	dst_mask = *(__u32 *)&t->dst_mask[12];
-	if ((*(__u32 *)ip.saddr & src_mask) == src && (*(__u32 *)ip.daddr & dst_mask) == dst)
+	if (nt_quick_addr(q.ip.saddr, t->src, t->src_mask) &&
+	    nt_quick_addr(q.ip.daddr, t->dst, t->dst_mask))
 		return false;
 	if (nt_const(NT_CONST_TOOL1) & NT_PATH_ONE_WAY)
 		return true;
-	return (*(__u32 *)ip.saddr & dst_mask) != dst || (*(__u32 *)ip.daddr & src_mask) != src;
+	return !nt_quick_addr(q.ip.saddr, t->dst, t->dst_mask) ||
+	       !nt_quick_addr(q.ip.daddr, t->src, t->src_mask);
 }
 
 /* Ports of the filter in one orientation; a fragment without ports may be anybody's. */
