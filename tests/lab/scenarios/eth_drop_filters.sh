@@ -1,5 +1,5 @@
 # What the options select and what the same filter expression selects is the same, exactly.
-# kernels: 5.10 new own
+# ci: 5.10 new
 # timeout: 600
 
 need_cmd nft
