@@ -7,6 +7,8 @@ need_module tun sch_netem
 need_kprobes
 TRAFFIC=$REPO/build/tests/traffic
 TOOLS="eth_drop iface_netstat kernel_drop_stack_stats_summary kernel_icmp_rtt tun_ring_monitor"
+# states FILE: what btf check or doctor says of these tools.
+states() { jq -c --arg tools "$TOOLS" '[.tools[] | select(.name | inside($tools)).state]' "$1"; }
 has_reasons() { kernel_at_least 5.17; }
 modprobe tun
 modprobe -q openvswitch || true
@@ -34,7 +36,7 @@ fi
 nt_run check 0 btf check all.btf --json
 want=ok
 has_ring || want=degraded
-check "verdicts" "$(jq -c '[.tools[].state]' check.out)" == '["ok","ok","ok","ok","'$want'"]'
+check "verdicts" "$(states check.out)" == '["ok","ok","ok","ok","'$want'"]'
 check "no field is missed" "$(jq '[.tools[].failing[]] | length' check.out)" == 0
 nt_run foreign 1 btf check one.btf tun_ring_monitor eth_drop --json
 check_ok "another tool's fields are not in it" jq -e '[.tools[].failing[]] | length > 0' foreign.out
@@ -54,7 +56,7 @@ for tool in $TOOLS; do
         "^nettrace $tool: no BTF for this kernel: .*--btf"
 done
 nt_run doctor 0 doctor --json
-check "doctor agrees" "$(jq -c '[.tools[].state] | unique' doctor.out)" == '["unavailable"]'
+check "doctor agrees" "$(states doctor.out | jq -c unique)" == '["unavailable"]'
 nt_run list 0 btf list
 check "nothing is known" "$(cat list.out)" == ''
 
@@ -134,7 +136,7 @@ check "it is found, and used" "$(jq -c '[.source, .used, .release]' list2.out)" 
 every 2
 figures 2
 nt_run doctor2 0 doctor --json
-check "doctor agrees" "$(jq -c '[.tools[].state]' doctor2.out)" == '["ok","ok","ok","ok","'$want'"]'
+check "doctor agrees" "$(states doctor2.out)" == '["ok","ok","ok","ok","'$want'"]'
 
 # A broken file there is told, not passed over.
 head -c 900 all.btf >"bin/nettrace-btf/$(uname -m)/$(uname -r).btf"
