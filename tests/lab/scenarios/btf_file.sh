@@ -12,6 +12,7 @@ states() { jq -c --arg tools "$TOOLS" '[.tools[] | select(.name | inside($tools)
 has_reasons() { kernel_at_least 5.17; }
 modprobe tun
 modprobe -q openvswitch || true
+defer modprobe -rq openvswitch	# conntrack, which it brings, would put the fragments of later scenarios together
 
 mkdir bin
 cp "$NETTRACE" bin/nettrace
