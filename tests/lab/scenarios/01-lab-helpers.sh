@@ -1,4 +1,5 @@
 # Tests the process and assertion helpers with a stand-in for nettrace.
+# ci: 6.1
 # where: guest host
 # timeout: 90
 
