@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The event loop: one epoll set with the buffer, the signals and the engine's sources; deadlines by its timeout. */
+/* The event loop: one epoll set with the buffer, the signals and the engine's sources; deadlines by
+ * its timeout. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
