@@ -39,21 +39,8 @@ fi
 if ! have_module sch_netem; then
     note "no netem here, the delay is not measured"
 else
-    without=$(ping_ms a 10.77.0.2 50)
-    check "median round trip without delay, ms" "$without" '<' 5
     netem va a delay 20ms
     ping_ms a 10.77.0.2 0 2 >/dev/null
-    # The emulated arm64 timer is later: 0.7 to 0.8 ms.
-    limit=20.7
-    [ "$(uname -m)" != aarch64 ] || limit=21
-    # A busy machine can spoil one measurement, hardly three.
-    for try in 1 2 3; do
-        with=$(ping_ms a 10.77.0.2 50 50 0.03)
-        added=$(awk -v a="$with" -v b="$without" 'BEGIN { printf "%.2f", a - b }')
-        note "try $try: median $with ms, $without ms without delay"
-        lab_compare "$added" ">" $limit || break
-    done
-    check "median round trip with 20 ms delay" "$with" '>=' 20
-    check "round trip added by 20 ms delay" "$added" '<=' $limit
-    check "round trip added by 20 ms delay" "$added" '>=' 19.5
+    # How exact it is: 02-lab-clock.
+    check "median round trip with 20 ms delay" "$(ping_ms a 10.77.0.2 20)" '>=' 20
 fi

@@ -1,4 +1,5 @@
 # Pings over a peer that delays its answers by 20 ms: counts, times, stages, both directions.
+# clock: instructions
 # timeout: 600
 
 SEND=$REPO/build/tests/traffic/nt-send
@@ -46,13 +47,13 @@ jq -s -c --slurpfile s sent.json "(map($ICMP) | map([.icmp_seq, .rtt_us]) | sort
 note "nt-send's times minus ours: $(cat diff.json)"
 check "pings compared by seq" "$(jq .n diff.json)" == 200
 check "ours never longer than nt-send's, us" "$(jq .min diff.json)" '>=' 0
-check "median difference, us" "$(jq .p50 diff.json)" '<' 1500
+check "median difference, us" "$(jq .p50 diff.json)" '<' 50
 p50=$(jq -s "map($ICMP.rtt_us) | sort[100]" tx.json)
 note "rtt p50 $p50 us, legs $(jq -s -c "[map($ICMP.leg1_us), map($ICMP.leg2_us) | sort[100]]" tx.json)"
 check "median, us" "$p50" '>=' 20000
-check "median, us" "$p50" '<' 22500
-check_jq "outside at least the delay, legs short" tx "map($ICMP) | (map(.external_us) | min) >= 19300 and
-    (map(.leg1_us) | sort[100]) < 1000 and (map(.leg2_us) | sort[100]) < 1000"
+check "median, us" "$p50" '<' 20100
+check_jq "outside at least the delay, legs short" tx "map($ICMP) | (map(.external_us) | min) >= 20000 and
+    (map(.leg1_us) | sort[100]) < 50 and (map(.leg2_us) | sort[100]) < 50"
 check_jq "histograms agree with the events" tx "(map($ICMP.rtt_us) | sort) as \$v |
     .[-1].rtt | (.p50 / \$v[100] - 1 | fabs) < 0.07 and (.max - \$v[199] | fabs) < 0.01 and
     (.min - \$v[0] | fabs) < 0.01 and (.sum - (\$v | add) | fabs) < 1"
@@ -77,7 +78,7 @@ check_jq "stages of the answering side" both "map($ICMP | select(.direction == \
     all([.stages[].stage] == $RX and .ifname == \"vb\" and .leg2_ifname == \"vb\" and
     (has(\"pid\") or has(\"comm\") | not))"
 check_jq "the delay is the peer's qdisc" both "map($ICMP | select(.direction == \"rx\")) |
-    (map(.stages[5].delta_us) | min) >= 19300 and (map(.external_us) | min) < 1000"
+    (map(.stages[5].delta_us) | min) >= 20000 and (map(.external_us) | min) < 100"
 check_jq "an IPv6 session" both "map($ICMP | select(.protocol == \"icmpv6\" and .direction == \"tx\")) |
     all(.src_ip == \"fd77::1\" and .dst_ip == \"fd77::2\" and [.stages[].stage] == $TX)"
 check_jq "stacks, but for those that found no place" both "[.[] | $ICMP | .stages[]] as \$all |
