@@ -25,23 +25,22 @@ struct nt_ksyms {
 	bool zeros;		/* addresses are hidden from us */
 };
 
-static uint32_t add_name(struct nt_ksyms *k, const char *s, size_t len)
+/* Room for every name that len bytes of lines can hold. */
+static int reserve_names(struct nt_ksyms *k, size_t len)
 {
-	uint32_t at = k->names_len;
+	size_t cap = k->names_cap ? k->names_cap : 1 << 20;
+	char *p;
 
-	if (k->names_len + len + 1 > k->names_cap) {
-		size_t cap = k->names_cap ? k->names_cap * 2 : 1 << 20;
-		char *p = realloc(k->names, cap);
-
-		if (!p)
-			return 0;
-		k->names = p;
-		k->names_cap = cap;
-	}
-	memcpy(k->names + at, s, len);
-	k->names[at + len] = '\0';
-	k->names_len += len + 1;
-	return at;
+	while (cap - k->names_len < len)
+		cap *= 2;
+	if (cap == k->names_cap)
+		return 0;
+	p = realloc(k->names, cap);
+	if (!p)
+		return -ENOMEM;
+	k->names = p;
+	k->names_cap = cap;
+	return 0;
 }
 
 static int add_sym(struct nt_ksyms *k, uint64_t addr, uint32_t name)
@@ -83,28 +82,63 @@ static uint64_t parse_hex(const char **p)
 	}
 }
 
-/* "ffffffff81000000 T name" or "... t name\t[module]" */
-static int add_line(struct nt_ksyms *k, char *p, const char *end)
+static const char *line_end(const char *p)
 {
-	uint64_t addr = parse_hex((const char **)&p);
-	uint32_t at;
-	char *tab;
+	while (*p != '\n')
+		p++;
+	return p;
+}
 
-	if (end - p < 4 || *p != ' ')
+/* Copies the name that ends with the line, "name" or "name\t[module]"; returns the line's end. */
+static const char *add_name(struct nt_ksyms *k, const char *p)
+{
+	char *to = k->names + k->names_len;
+
+	for (; *p != '\n'; p++)
+		*to++ = *p == '\t' ? ' ' : *p;
+	*to++ = '\0';
+	k->names_len = (size_t)(to - k->names);
+	return p;
+}
+
+/* "ffffffff81000000 T name" or "... t name\t[module]", by its first byte; *line is moved to its
+ * newline. One pass by bytes: there are 200,000 lines, most of them short. */
+static int add_line(struct nt_ksyms *k, const char **line)
+{
+	const char *p = *line;
+	uint64_t addr = parse_hex(&p);
+	uint32_t name = (uint32_t)k->names_len;
+	char type;
+
+	if (p[0] != ' ' || p[1] == '\n' || p[2] != ' ' || p[3] == '\n') {
+		*line = line_end(p);
 		return 0;
+	}
 	if (!addr)
 		k->zeros = true;
-	if (p[1] != 't' && p[1] != 'T' && p[1] != 'w' && p[1] != 'W')
-		return add_sym(k, addr, 0);
+	type = p[1];
 	p += 3;
+	if (type != 't' && type != 'T' && type != 'w' && type != 'W') {
+		*line = line_end(p);
+		return add_sym(k, addr, 0);
+	}
 	/* Padding in front of a function (6.2+): half of all symbols, and no code runs there. */
-	if (!strncmp(p, "__pfx_", 6))
+	if (p[0] == '_' && p[1] == '_' && p[2] == 'p' && p[3] == 'f' && p[4] == 'x' && p[5] == '_') {
+		*line = line_end(p);
 		return 0;
-	tab = memchr(p, '\t', (size_t)(end - p));
-	if (tab)
-		*tab = ' ';
-	at = add_name(k, p, (size_t)(end - p));
-	return at ? add_sym(k, addr, at) : -ENOMEM;
+	}
+	*line = add_name(k, p);
+	return add_sym(k, addr, name);
+}
+
+/* Whole lines: the last byte is a newline. */
+static int add_lines(struct nt_ksyms *k, const char *p, const char *end)
+{
+	int err = reserve_names(k, (size_t)(end - p));
+
+	for (; !err && p < end; p++)
+		err = add_line(k, &p);
+	return err;
 }
 
 static int by_addr(const void *a, const void *b)
@@ -119,26 +153,25 @@ static int by_addr(const void *a, const void *b)
 
 static int read_all(struct nt_ksyms *k, int fd)
 {
-	size_t cap = 256 * 1024, have = 0;
+	size_t cap = 256 * 1024, have = 0, whole;
 	char *buf = malloc(cap);
 	int err = buf ? 0 : -ENOMEM;
 
 	while (!err) {
-		ssize_t n = read(fd, buf + have, cap - have - 1);
-		char *line = buf, *nl;
+		ssize_t n = read(fd, buf + have, cap - have);
 
+		if (n < 0 && errno == EINTR)
+			continue;
 		if (n < 0)
-			err = errno == EINTR ? 0 : -errno;
+			err = -errno;
 		if (n <= 0)
 			break;
 		have += (size_t)n;
-		while (!err && (nl = memchr(line, '\n', have - (size_t)(line - buf)))) {
-			*nl = '\0';
-			err = add_line(k, line, nl);
-			line = nl + 1;
-		}
-		have -= (size_t)(line - buf);
-		memmove(buf, line, have);
+		for (whole = have; whole && buf[whole - 1] != '\n';)
+			whole--;
+		err = add_lines(k, buf, buf + whole);
+		have -= whole;
+		memmove(buf, buf + whole, have);
 	}
 	free(buf);
 	return err;
@@ -166,8 +199,11 @@ int nt_ksyms_load(struct nt_ksyms **out, const char *path)
 		free(k);
 		return err;
 	}
-	add_name(k, "", 0);		/* offset 0 means "no name" */
-	err = read_all(k, fd);
+	err = reserve_names(k, 1);
+	if (!err) {
+		k->names[k->names_len++] = '\0';	/* offset 0 means "no name" */
+		err = read_all(k, fd);
+	}
 	close(fd);
 	if (!err && (!k->n || !k->base))
 		err = k->zeros ? -EPERM : -ENOENT;
