@@ -133,6 +133,9 @@ void nt_table(struct nt_out *o, const struct nt_resolver *r, const char *key, co
 /* One field as text into buf; returns buf. Used by block layouts (packet views). */
 const char *nt_field_text(const struct nt_resolver *r, const struct nt_field *f, const void *rec,
 			  char *buf, size_t size);
+/* The one of n rows that has this JSON name, as text into buf; "" if none has. */
+const char *nt_field_by_name(const struct nt_resolver *r, const struct nt_field *rows, size_t n,
+			     const char *name, const void *rec, char *buf, size_t size);
 
 /* ---- formatting helpers (no state) ---- */
 const char *nt_fmt_ns(uint64_t ns, char *buf, size_t size);		/* "12.3 us", "1.20 ms", "3.00 s" */

@@ -32,7 +32,7 @@ extern const struct nt_engine nt_path_engine;
 /* For a tool's check(): devices are resolved and expanded, addresses compared. */
 int nt_path_check(struct nt_run *r, struct nt_err *err);
 
-/* The rows and hooks that the tools share. */
+/* The rows that the tools share. */
 #define NT_PATH_O(member) offsetof(struct nt_path_opts, member)
 #define NT_PATH_OPTS \
 	{ .name = "src-ip", .flags = NT_OPT_COMMON | NT_OPT_REQUIRED, \
@@ -64,12 +64,13 @@ int nt_path_check(struct nt_run *r, struct nt_err *err);
 	{ .name = "dst-port", .flags = NT_OPT_COMMON | NT_OPT_ZERO_IS_ANY, \
 	  .help = "port or range of the end behind the tx side; 0: any" }
 
-#define NT_PATH_HOOKS \
-	{ .stem = "receive", .type = NT_HOOK_TP, .targets = "net:netif_receive_skb", \
-	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES }, \
-	{ .stem = "start_xmit", .type = NT_HOOK_TP, .targets = "net:net_dev_start_xmit", \
-	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES }, \
-	{ .stem = "kfree_skb", .type = NT_HOOK_TP, .targets = "skb:kfree_skb", .need = NT_OPTIONAL, \
-	  .loss = "reason, place and stack of a drop; losses are told after the timeout" }
+#define NT_PATH_N_HOOKS 3
+extern const struct nt_hook nt_path_hooks[NT_PATH_N_HOOKS];
+
+/* What every tool on this engine says of itself; opts is its array of rows. */
+#define NT_PATH_TOOL \
+	.group = NT_GROUP_STACK, .opts = opts, .n_opts = NT_COUNT(opts), \
+	.opts_size = sizeof(struct nt_path_opts), .hooks = nt_path_hooks, .n_hooks = NT_PATH_N_HOOKS, \
+	.engine = &nt_path_engine, .check = nt_path_check
 
 #endif

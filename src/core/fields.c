@@ -388,3 +388,12 @@ const char *nt_field_text(const struct nt_resolver *r, const struct nt_field *f,
 		put(buf, size, "-", 1);
 	return buf;
 }
+
+const char *nt_field_by_name(const struct nt_resolver *r, const struct nt_field *rows, size_t n,
+			     const char *name, const void *rec, char *buf, size_t size)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(rows[i].name, name))
+			return nt_field_text(r, &rows[i], rec, buf, size);
+	return "";
+}

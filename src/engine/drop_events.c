@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nettrace/drop.h"
+#include "nettrace/packet.h"
 #include "nettrace/pcapng.h"
 
 struct total {
@@ -21,15 +22,9 @@ struct events_priv {
 };
 
 #define E(member) offsetof(struct nt_drop_event, member)
-#define P(member) E(pkt.member)
-#define IF_BIT(bit) .has_off = P(bits), .has_mask = (bit)
 
 static const struct nt_field event_fields[] = {
 	{ .name = "time", .kind = NT_K_TS, .off = E(ts_ns) },
-	{ .name = "ifname", .kind = NT_K_IFINDEX, .off = P(flow.ifindex), .arg = P(flow.netns),
-	  .flags = NT_F_IF_NONZERO },
-	{ .name = "ifindex", .kind = NT_K_U32, .off = P(flow.ifindex), .flags = NT_F_IF_NONZERO },
-	{ .name = "netns", .kind = NT_K_U32, .off = P(flow.netns), .flags = NT_F_IF_NONZERO },
 	{ .name = "reason", .kind = NT_K_REASON, .off = E(reason) },
 	{ .name = "reason_id", .kind = NT_K_U32, .off = E(reason), .flags = NT_F_IF_NONZERO },
 	{ .name = "location", .kind = NT_K_KSYM, .off = E(location) },
@@ -38,29 +33,6 @@ static const struct nt_field event_fields[] = {
 	{ .name = "pid", .kind = NT_K_U32, .off = E(pid) },
 	{ .name = "tid", .kind = NT_K_U32, .off = E(tid) },
 	{ .name = "comm", .kind = NT_K_COMM, .off = E(comm) },
-	{ .name = "src_mac", .kind = NT_K_MAC, .off = P(src_mac), IF_BIT(NT_PKT_L2) },
-	{ .name = "dst_mac", .kind = NT_K_MAC, .off = P(dst_mac), IF_BIT(NT_PKT_L2) },
-	{ .name = "eth_type", .kind = NT_K_ETHTYPE, .off = P(flow.eth_type) },
-	{ .name = "vlan", .kind = NT_K_VLANS, .off = P(vlan), .arg = 2 },
-	{ .name = "ip_version", .kind = NT_K_U8, .off = P(flow.ip_version), IF_BIT(NT_PKT_L3) },
-	{ .name = "protocol", .kind = NT_K_PROTO, .off = P(flow.proto), IF_BIT(NT_PKT_L3) },
-	{ .name = "src_ip", .kind = NT_K_ADDR, .off = P(flow.saddr), IF_BIT(NT_PKT_L3) },
-	{ .name = "dst_ip", .kind = NT_K_ADDR, .off = P(flow.daddr), IF_BIT(NT_PKT_L3) },
-	{ .name = "src_port", .kind = NT_K_PORT, .off = P(flow.sport), IF_BIT(NT_PKT_PORTS) },
-	{ .name = "dst_port", .kind = NT_K_PORT, .off = P(flow.dport), IF_BIT(NT_PKT_PORTS) },
-	{ .name = "tcp_flags", .kind = NT_K_TCPFLAGS, .off = P(tcp_flags), IF_BIT(NT_PKT_TCP) },
-	{ .name = "tcp_seq", .kind = NT_K_BE32, .off = P(tcp_seq), IF_BIT(NT_PKT_TCP) },
-	{ .name = "tcp_ack", .kind = NT_K_BE32, .off = P(tcp_ack), IF_BIT(NT_PKT_TCP) },
-	{ .name = "icmp_type", .kind = NT_K_U8, .off = P(icmp_type), IF_BIT(NT_PKT_ICMP) },
-	{ .name = "icmp_code", .kind = NT_K_U8, .off = P(icmp_code), IF_BIT(NT_PKT_ICMP) },
-	{ .name = "icmp_id", .kind = NT_K_BE16, .off = P(flow.icmp_id), IF_BIT(NT_PKT_ECHO) },
-	{ .name = "icmp_seq", .kind = NT_K_BE16, .off = P(flow.icmp_seq), IF_BIT(NT_PKT_ECHO) },
-	{ .name = "ip_id", .kind = NT_K_BE16, .off = P(ip_id), IF_BIT(NT_PKT_L3) },
-	{ .name = "ttl", .kind = NT_K_U8, .off = P(ttl), IF_BIT(NT_PKT_L3) },
-	{ .name = "tos", .kind = NT_K_U8, .off = P(tos), IF_BIT(NT_PKT_L3) },
-	{ .name = "len_bytes", .kind = NT_K_U32, .off = P(len) },
-	{ .name = "gso_segs", .kind = NT_K_U16, .off = P(gso_segs) },
-	{ .name = "gso_size_bytes", .kind = NT_K_U16, .off = P(gso_size), .flags = NT_F_IF_NONZERO },
 };
 static const struct nt_field verbose_fields[] = {
 	{ .name = "skb_len_bytes", .kind = NT_K_U32, .off = E(skb.len) },
@@ -83,10 +55,7 @@ static const struct nt_drop_opts *opts_of(const struct nt_run *r)
 static const char *text_of(struct nt_run *r, const char *name, const struct nt_drop_event *e, char *buf,
 			   size_t size)
 {
-	for (size_t i = 0; i < NT_COUNT(event_fields); i++)
-		if (!strcmp(event_fields[i].name, name))
-			return nt_field_text(nt_run_names(r), &event_fields[i], e, buf, size);
-	return "";
+	return nt_field_by_name(nt_run_names(r), event_fields, NT_COUNT(event_fields), name, e, buf, size);
 }
 
 static void arp_text(struct nt_run *r, const struct nt_arp *a)
@@ -108,11 +77,12 @@ static void l2_text(struct nt_run *r, const struct nt_drop_event *e)
 
 	nt_text(nt_run_out(r), "   ");
 	if (e->pkt.bits & NT_PKT_L2)
-		nt_text(nt_run_out(r), " %s > %s", text_of(r, "src_mac", e, src, sizeof(src)),
-			text_of(r, "dst_mac", e, dst, sizeof(dst)));
+		nt_text(nt_run_out(r), " %s > %s", nt_packet_field(r, &e->pkt, "src_mac", src, sizeof(src)),
+			nt_packet_field(r, &e->pkt, "dst_mac", dst, sizeof(dst)));
 	for (int i = 0; i < 2 && e->pkt.vlan[i] != NT_VLAN_NONE; i++)
 		nt_text(nt_run_out(r), " vlan %u", e->pkt.vlan[i]);
-	nt_text(nt_run_out(r), " type %s length %u", text_of(r, "eth_type", e, type, sizeof(type)), e->pkt.len);
+	nt_text(nt_run_out(r), " type %s length %u",
+		nt_packet_field(r, &e->pkt, "eth_type", type, sizeof(type)), e->pkt.len);
 	if (e->pkt.gso_segs > 1)
 		nt_text(nt_run_out(r), " (GSO, %u segments of %u)", e->pkt.gso_segs, e->pkt.gso_size);
 	nt_text(nt_run_out(r), "%s\n", e->pkt.bits & NT_PKT_TRUNC ? " [headers not linear]" : "");
@@ -150,7 +120,7 @@ static void l3_text(struct nt_run *r, const struct nt_drop_event *e)
 		return;
 	nt_fmt_addr(p->flow.saddr, src, sizeof(src));
 	nt_fmt_addr(p->flow.daddr, dst, sizeof(dst));
-	text_of(r, "protocol", e, proto, sizeof(proto));
+	nt_packet_field(r, &e->pkt, "protocol", proto, sizeof(proto));
 	if (p->bits & NT_PKT_PORTS)
 		nt_text(nt_run_out(r), "    %s %s port %u > %s port %u", proto, src,
 			__builtin_bswap16(p->flow.sport), dst, __builtin_bswap16(p->flow.dport));
@@ -201,7 +171,8 @@ static void event_text(struct nt_run *r, const struct nt_drop_event *e)
 	char time[40], dev[32], reason[48], place[96], comm[40], line[256], task[96], stack[4096];
 	const char *h = hint(text_of(r, "reason", e, reason, sizeof(reason)));
 	size_t width = (size_t)snprintf(line, sizeof(line), "%s %s%s  %s at %s",
-		text_of(r, "time", e, time, sizeof(time)), text_of(r, "ifname", e, dev, sizeof(dev)),
+		text_of(r, "time", e, time, sizeof(time)),
+		nt_packet_field(r, &e->pkt, "ifname", dev, sizeof(dev)),
 		e->pkt.bits & NT_PKT_IIF ? " (came in by)" : "", reason,
 		text_of(r, "location", e, place, sizeof(place)));
 
@@ -257,12 +228,11 @@ static void event_json(struct nt_run *r, const struct nt_drop_event *e)
 
 	nt_json_begin(o, "event");
 	nt_fields_json(o, nt_run_names(r), event_fields, NT_COUNT(event_fields), e);
+	nt_packet_json(r, &e->pkt);
 	nt_json_str(o, "ifindex_source", e->pkt.bits & NT_PKT_DEV ? "dev" :
 					 e->pkt.bits & NT_PKT_IIF ? "iif" : "none");
 	if (e->pkt.bits & NT_PKT_ARP)
 		arp_json(r, &e->pkt.arp);
-	if (e->pkt.bits & NT_PKT_TRUNC)
-		nt_json_bool(o, "truncated", true);
 	if (nt_run_common(r)->verbose) {
 		nt_fields_json(o, nt_run_names(r), verbose_fields, NT_COUNT(verbose_fields), e);
 		hex_json(r, e);

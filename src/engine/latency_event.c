@@ -239,15 +239,6 @@ static void show_json(struct nt_run *r, const struct shown *s)
 
 /* ---- text ---- */
 
-static const char *text_of(struct nt_run *r, const struct nt_field *rows, size_t n,
-			   const char *name, const void *rec, char *buf, size_t size)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(rows[i].name, name))
-			return nt_field_text(nt_run_names(r), &rows[i], rec, buf, size);
-	return "";
-}
-
 static void show_head(struct nt_run *r, const struct shown *s)
 {
 	struct nt_latency_priv *p = nt_run_priv(r);
@@ -257,7 +248,8 @@ static void show_head(struct nt_run *r, const struct shown *s)
 
 	d->text(s->key, key, sizeof(key));
 	nt_fmt_ns(s->total_ns, ns, sizeof(ns));
-	nt_text(o, "\n%s  %s  %s  ", text_of(r, p->row, p->n_rows, "time", s, time, sizeof(time)),
+	nt_text(o, "\n%s  %s  %s  ",
+		nt_field_by_name(nt_run_names(r), p->row, p->n_rows, "time", s, time, sizeof(time)),
 		s->direction == NT_DIR_TX ? "tx" : "rx", key);
 	if (s->ended == NT_LAT_COMPLETE)
 		nt_text(o, "%s %s\n", d->total, ns);
@@ -269,7 +261,7 @@ static void show_head(struct nt_run *r, const struct shown *s)
 	nt_text(o, "    %u bytes, ttl %u", s->lat.len, s->lat.ttl);
 	if (s->lat.pid)
 		nt_text(o, ", sent by %s %u/%u",
-			text_of(r, p->row, p->n_rows, "comm", s, comm, sizeof(comm)),
+			nt_field_by_name(nt_run_names(r), p->row, p->n_rows, "comm", s, comm, sizeof(comm)),
 			s->lat.pid, s->lat.tid);
 	nt_text(o, "\n");
 }
@@ -318,7 +310,8 @@ static void show_stage(struct nt_run *r, const struct shown *s, uint32_t i,
 	char dev[40] = "", ns[32] = "";
 
 	if (g->ifindex)
-		text_of(r, stage_rows, NT_COUNT(stage_rows), "ifname", g, dev, sizeof(dev));
+		nt_field_by_name(nt_run_names(r), stage_rows, NT_COUNT(stage_rows), "ifname", g, dev,
+				 sizeof(dev));
 	if (!first)
 		nt_fmt_ns(g->delta_ns, ns, sizeof(ns));
 	nt_text(o, "    %-8s %-10s %9s   cpu %u%s%s", leg, g->name, ns, g->cpu, *dev ? "  " : "",

@@ -23,13 +23,24 @@ static const struct nt_field fields[] = {
 	{ .name = "dst_port", .kind = NT_K_PORT, .off = P(flow.dport), IF_BIT(NT_PKT_PORTS) },
 	{ .name = "tcp_flags", .kind = NT_K_TCPFLAGS, .off = P(tcp_flags), IF_BIT(NT_PKT_TCP) },
 	{ .name = "tcp_seq", .kind = NT_K_BE32, .off = P(tcp_seq), IF_BIT(NT_PKT_TCP) },
+	{ .name = "tcp_ack", .kind = NT_K_BE32, .off = P(tcp_ack), IF_BIT(NT_PKT_TCP) },
 	{ .name = "icmp_type", .kind = NT_K_U8, .off = P(icmp_type), IF_BIT(NT_PKT_ICMP) },
+	{ .name = "icmp_code", .kind = NT_K_U8, .off = P(icmp_code), IF_BIT(NT_PKT_ICMP) },
 	{ .name = "icmp_id", .kind = NT_K_BE16, .off = P(flow.icmp_id), IF_BIT(NT_PKT_ECHO) },
 	{ .name = "icmp_seq", .kind = NT_K_BE16, .off = P(flow.icmp_seq), IF_BIT(NT_PKT_ECHO) },
 	{ .name = "ip_id", .kind = NT_K_BE16, .off = P(ip_id), IF_BIT(NT_PKT_L3) },
+	{ .name = "ttl", .kind = NT_K_U8, .off = P(ttl), IF_BIT(NT_PKT_L3) },
+	{ .name = "tos", .kind = NT_K_U8, .off = P(tos), IF_BIT(NT_PKT_L3) },
 	{ .name = "len_bytes", .kind = NT_K_U32, .off = P(len) },
 	{ .name = "gso_segs", .kind = NT_K_U16, .off = P(gso_segs) },
+	{ .name = "gso_size_bytes", .kind = NT_K_U16, .off = P(gso_size), .flags = NT_F_IF_NONZERO },
 };
+
+const char *nt_packet_field(struct nt_run *r, const struct nt_pkt *p, const char *name, char *buf,
+			    size_t size)
+{
+	return nt_field_by_name(nt_run_names(r), fields, NT_COUNT(fields), name, p, buf, size);
+}
 
 void nt_packet_json(struct nt_run *r, const struct nt_pkt *p)
 {

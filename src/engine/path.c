@@ -369,6 +369,15 @@ static void release(struct nt_run *r)
 	free(p->gap);
 }
 
+const struct nt_hook nt_path_hooks[NT_PATH_N_HOOKS] = {
+	{ .stem = "receive", .type = NT_HOOK_TP, .targets = "net:netif_receive_skb",
+	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES },
+	{ .stem = "start_xmit", .type = NT_HOOK_TP, .targets = "net:net_dev_start_xmit",
+	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES },
+	{ .stem = "kfree_skb", .type = NT_HOOK_TP, .targets = "skb:kfree_skb", .need = NT_OPTIONAL,
+	  .loss = "reason, place and stack of a drop; losses are told after the timeout" },
+};
+
 const struct nt_engine nt_path_engine = {
 	.name = "path",
 	.priv_size = sizeof(struct nt_path_priv),

@@ -6,14 +6,12 @@ static const struct nt_opt opts[] = {
 	NT_PATH_ONE_WAY_OPT,
 };
 
-static const struct nt_hook hooks[] = { NT_PATH_HOOKS };
 static const struct nt_path_desc desc = { .kind = NT_PATH_ECHO, .proto = 1 };
 
 extern const struct nt_tool nt_tool_icmp_drop_detector;
 const struct nt_tool nt_tool_icmp_drop_detector = {
 	.name = "icmp_drop_detector",
 	.aliases = "icmp_drop_detector.py",
-	.group = NT_GROUP_STACK,
 	.summary = "pings that this host forwards: which are lost, here or beyond it, and why",
 	.help =
 	"Follows ICMP and ICMPv6 echo requests from --src-ip to --dst-ip, and their replies, through a host that\n"
@@ -34,13 +32,7 @@ const struct nt_tool nt_tool_icmp_drop_detector = {
 		"nettrace icmp_drop_detector --src-ip 10.0.0.5 --dst-ip 10.1.0.9 --rx-iface eth0 --tx-iface eth1 # a router",
 		"nettrace icmp_drop_detector --src-ip fd00::/64 --dst-ip fd01::9 --rx-iface vnet3 --tx-iface bond0 -v # all",
 	},
-	.opts = opts,
-	.n_opts = NT_COUNT(opts),
-	.opts_size = sizeof(struct nt_path_opts),
+	NT_PATH_TOOL,
 	.tuple = NT_TUPLE_ADDR | NT_TUPLE_EXPR,
-	.hooks = hooks,
-	.n_hooks = NT_COUNT(hooks),
-	.engine = &nt_path_engine,
 	.engine_data = &desc,
-	.check = nt_path_check,
 };

@@ -7,14 +7,12 @@ static const struct nt_opt opts[] = {
 	NT_PATH_ONE_WAY_OPT,
 };
 
-static const struct nt_hook hooks[] = { NT_PATH_HOOKS };
 static const struct nt_path_desc desc = { .kind = NT_PATH_STREAM, .proto = 6 };
 
 extern const struct nt_tool nt_tool_tcp_drop_detector;
 const struct nt_tool nt_tool_tcp_drop_detector = {
 	.name = "tcp_drop_detector",
 	.aliases = "tcp_drop_detector.py",
-	.group = NT_GROUP_STACK,
 	.summary = "TCP segments that are lost inside this host or beyond it, and why",
 	.help =
 	"Follows TCP connections from --src-ip to --dst-ip, in both directions, through a host that forwards them\n"
@@ -37,13 +35,7 @@ const struct nt_tool nt_tool_tcp_drop_detector = {
 		"nettrace tcp_drop_detector --src-ip 10.0.0.5 --dst-ip 10.1.0.9 --rx-iface eth0 --tx-iface eth1 # a router",
 		"nettrace tcp_drop_detector --src-ip 10.0.0.0/8 --dst-ip 10.1.0.9 --dst-port 443 --rx-iface vnet3 --tx-iface eth0 # a VM",
 	},
-	.opts = opts,
-	.n_opts = NT_COUNT(opts),
-	.opts_size = sizeof(struct nt_path_opts),
+	NT_PATH_TOOL,
 	.tuple = NT_TUPLE_ADDR | NT_TUPLE_PORT | NT_TUPLE_EXPR,
-	.hooks = hooks,
-	.n_hooks = NT_COUNT(hooks),
-	.engine = &nt_path_engine,
 	.engine_data = &desc,
-	.check = nt_path_check,
 };

@@ -6,14 +6,12 @@ static const struct nt_opt opts[] = {
 	NT_PATH_PORT_OPTS,
 };
 
-static const struct nt_hook hooks[] = { NT_PATH_HOOKS };
 static const struct nt_path_desc desc = { .kind = NT_PATH_DATAGRAM, .proto = 17 };
 
 extern const struct nt_tool nt_tool_udp_drop_detector;
 const struct nt_tool nt_tool_udp_drop_detector = {
 	.name = "udp_drop_detector",
 	.aliases = "udp_drop_detector.py",
-	.group = NT_GROUP_STACK,
 	.summary = "UDP datagrams, or fragments of them, that are lost inside this host, and why",
 	.help =
 	"Follows UDP datagrams from --src-ip to --dst-ip through a host that forwards them (router, bridge, Open\n"
@@ -30,13 +28,7 @@ const struct nt_tool nt_tool_udp_drop_detector = {
 		"nettrace udp_drop_detector --src-ip 10.0.0.5 --dst-ip 10.1.0.9 --rx-iface eth0 --tx-iface eth1 # a router",
 		"nettrace udp_drop_detector --src-ip fd00::/64 --dst-ip fd01::9 --dst-port 4789 --rx-iface vnet3 --tx-iface eth0 # VXLAN",
 	},
-	.opts = opts,
-	.n_opts = NT_COUNT(opts),
-	.opts_size = sizeof(struct nt_path_opts),
+	NT_PATH_TOOL,
 	.tuple = NT_TUPLE_ADDR | NT_TUPLE_PORT | NT_TUPLE_EXPR,
-	.hooks = hooks,
-	.n_hooks = NT_COUNT(hooks),
-	.engine = &nt_path_engine,
 	.engine_data = &desc,
-	.check = nt_path_check,
 };
