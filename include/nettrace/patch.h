@@ -47,4 +47,13 @@ struct nt_append {
 int nt_patch_append(const struct bpf_insn *insns, size_t n, const struct nt_append *apps,
 		    size_t n_apps, struct bpf_insn **out, size_t *at);
 
+/*
+ * func_info and line_info, records of rec bytes that begin with the number of an instruction, get
+ * a record for each subprogram that was appended: the kernel wants one for every subprogram. It is
+ * a copy of record like. at: of nt_patch_append(). Returns a copy (malloc, the caller frees) with
+ * *n adjusted, or NULL: no memory.
+ */
+void *nt_patch_grow_info(const void *info, uint32_t *n, uint32_t rec, uint32_t like, const size_t *at,
+			 size_t n_at);
+
 #endif

@@ -7,6 +7,8 @@
 #ifndef NETTRACE_PHY_H
 #define NETTRACE_PHY_H
 
+#include <sys/socket.h>
+
 #include "nettrace/drop.h"
 
 enum { NT_PHY_PROBE = 0x50485944, NT_PHY_CONTROL = 0x50485943 };	/* "PHYD", "PHYC" */
@@ -76,6 +78,11 @@ uint64_t nt_phy_lost(const struct nt_phy_result *r);
 enum nt_phy_verdict nt_phy_judge(const struct nt_phy_result *r, char *evidence, size_t size);
 const char *nt_phy_verdict_name(enum nt_phy_verdict v);
 const char *nt_phy_remedy(enum nt_phy_verdict v);
+
+/* Opens the socket of this end into *sock, bound to the device and the port; a sender gets its
+ * peer's address. The caller closes it, also after an error if it is not -1. */
+int nt_phy_socket(struct nt_run *r, int *sock, struct sockaddr_storage *to, socklen_t *to_len,
+		  struct nt_err *err);
 
 /* ---- the tool ---- */
 struct nt_phy_opts {

@@ -60,16 +60,6 @@ static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list 
 	return 0;
 }
 
-/* Memory that libbpf reads until the program is loaded. */
-static void *scratch(struct nt_bpf *b, size_t size)
-{
-	void *p = b->n_scratch < NT_COUNT(b->scratch) ? malloc(size) : NULL;
-
-	if (p)
-		b->scratch[b->n_scratch++] = p;
-	return p;
-}
-
 static void free_scratch(struct nt_bpf *b)
 {
 	while (b->n_scratch)
@@ -94,23 +84,16 @@ static uint32_t static_func(const struct nt_bpf *b, const char *info, uint32_t n
 	return n - 1;
 }
 
-/* func_info and line_info get an entry for each appended subprogram: the kernel wants one for
- * every subprogram. like is the entry that they resemble. */
+/* Records for the appended subprograms; libbpf reads them until the program is loaded. */
 static const void *grow_info(struct nt_bpf *b, const void *info, uint32_t *n, uint32_t rec,
 			     uint32_t like, const size_t *at, size_t n_at)
 {
-	char *p = scratch(b, (size_t)rec * (*n + n_at));
+	void *p = b->n_scratch < NT_COUNT(b->scratch) ?
+		  nt_patch_grow_info(info, n, rec, like, at, n_at) : NULL;
 
 	if (!p)
 		return info;
-	memcpy(p, info, (size_t)rec * *n);
-	for (size_t i = 0; i < n_at; i++) {
-		if (!at[i])
-			continue;
-		memcpy(p + (size_t)rec * *n, p + (size_t)rec * like, rec);
-		*(uint32_t *)(p + (size_t)rec * *n) = (uint32_t)at[i];	/* insn_off comes first */
-		(*n)++;
-	}
+	b->scratch[b->n_scratch++] = p;
 	return p;
 }
 

@@ -110,3 +110,23 @@ int nt_patch_append(const struct bpf_insn *insns, size_t n, const struct nt_appe
 	*out = p;
 	return (int)total;
 }
+
+void *nt_patch_grow_info(const void *info, uint32_t *n, uint32_t rec, uint32_t like, const size_t *at,
+			 size_t n_at)
+{
+	char *p = malloc((size_t)rec * (*n + n_at));
+
+	if (!p)
+		return NULL;
+	memcpy(p, info, (size_t)rec * *n);
+	for (size_t i = 0; i < n_at; i++) {
+		uint32_t off = (uint32_t)at[i];
+
+		if (!off)
+			continue;
+		memcpy(p + (size_t)rec * *n, p + (size_t)rec * like, rec);
+		memcpy(p + (size_t)rec * *n, &off, sizeof(off));
+		(*n)++;
+	}
+	return p;
+}

@@ -6,12 +6,11 @@
  */
 #include "nettrace/phy.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -404,62 +403,6 @@ static void readable(struct nt_run *r, int fd, void *arg)
 	}
 }
 
-static socklen_t fill(struct sockaddr_storage *s, int family, const struct nt_prefix *addr, uint16_t port,
-		      uint32_t ifindex)
-{
-	struct sockaddr_in6 *s6 = (void *)s;
-	struct sockaddr_in *s4 = (void *)s;
-
-	memset(s, 0, sizeof(*s));
-	s->ss_family = (sa_family_t)family;
-	if (family == AF_INET) {
-		s4->sin_port = htons(port);
-		if (addr && addr->set)
-			memcpy(&s4->sin_addr, addr->addr + 12, 4);
-		return sizeof(*s4);
-	}
-	s6->sin6_port = htons(port);
-	if (addr && addr->set)
-		memcpy(&s6->sin6_addr, addr->addr, 16);
-	if (IN6_IS_ADDR_LINKLOCAL(&s6->sin6_addr))
-		s6->sin6_scope_id = ifindex;
-	return sizeof(*s6);
-}
-
-static int open_socket(struct nt_run *r, struct nt_err *err)
-{
-	const struct nt_phy_opts *o = opts_of(r);
-	const char *dev = nt_run_tuple(r)->devs.item[0];
-	struct phy *p = nt_run_priv(r);
-	bool sender = o->mode == NT_PHY_MODE_SENDER;
-	int family = (sender ? o->peer.is_v4 : o->bind.is_v4) ? AF_INET : AF_INET6, one = 1, zero = 0;
-	int bytes = (int)(o->rcvbuf_bytes < 1 << 30 ? o->rcvbuf_bytes : 1 << 30);
-	uint32_t ifindex = nt_run_tuple_values(r)->ifindex[0];
-	struct sockaddr_storage local;
-	socklen_t len;
-
-	p->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (p->fd < 0 && errno == EAFNOSUPPORT && !sender && !o->bind.set)
-		p->fd = socket(family = AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (p->fd < 0)
-		return nt_err_set(err, NT_EXIT_RUNTIME, errno, "cannot open a socket: UDP: %s", strerror(errno));
-	if (family == AF_INET6)
-		setsockopt(p->fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
-	setsockopt(p->fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof(one));
-	if (setsockopt(p->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)))
-		setsockopt(p->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-	if (setsockopt(p->fd, SOL_SOCKET, SO_BINDTODEVICE, dev, (socklen_t)strlen(dev)))
-		return nt_err_set(err, errno == EPERM ? NT_EXIT_PERMISSION : NT_EXIT_RUNTIME, errno,
-				  "cannot bind to the interface: %s: %s", dev, strerror(errno));
-	len = fill(&local, family, &o->bind, sender ? 0 : (uint16_t)o->port, ifindex);
-	if (bind(p->fd, (void *)&local, len))
-		return nt_err_set(err, NT_EXIT_RUNTIME, errno, "cannot bind: port %u: %s", sender ? 0 : o->port,
-				  strerror(errno));
-	if (sender)
-		p->to_len = fill(&p->to, family, &o->peer, (uint16_t)o->port, ifindex);
-	return 0;
-}
-
 /* ---- the engine ---- */
 /* Before the start line: who waits for it may send at once. */
 static void baseline(struct nt_run *r)
@@ -468,7 +411,7 @@ static void baseline(struct nt_run *r)
 	struct nt_err err = { .text = "" };
 
 	p->fd = -1;
-	if (open_socket(r, &err))
+	if (nt_phy_socket(r, &p->fd, &p->to, &p->to_len, &err))
 		nt_run_fail(r, &err);
 }
 

@@ -94,24 +94,14 @@ int probe_send(unsigned int number, const void *frame, size_t len, bool tagged)
 
 /* ---- loading: as src/core/bpf.c does it ---- */
 
-/* An entry for each appended subprogram; what it says beside its place does not matter. */
 static const void *grow_info(struct probe *p, const void *info, __u32 *n, __u32 rec,
 			     const size_t *at)
 {
-	char *grown = malloc((size_t)rec * (*n + N_FORMS));
-	__u32 last = *n - 1;
+	void *grown = nt_patch_grow_info(info, n, rec, *n - 1, at, N_FORMS);
 
 	if (!grown)
 		return info;
 	p->scratch[p->n_scratch++] = grown;
-	memcpy(grown, info, (size_t)rec * *n);
-	for (size_t i = 0; i < N_FORMS; i++) {
-		if (!at[i])
-			continue;
-		memcpy(grown + (size_t)rec * *n, grown + (size_t)rec * last, rec);
-		*(__u32 *)(grown + (size_t)rec * *n) = (__u32)at[i];
-		(*n)++;
-	}
 	return grown;
 }
 
