@@ -75,6 +75,22 @@ check_jq "htb: intervals add up" htb "(map(select(.type == \"interval\").drops) 
 [ -z "$LEAF" ] || check_jq "htb: the leaf is named" htb '.[-1].rows[0].reasons | length == 1 and
     (.[0] | .leaf_kind == "pfifo" and .leaf_handle == "20:" and .leaf_parent == "1:10")'
 
+# One drop of a GSO packet is as many packets as it has segments.
+GSO=$(tc_drops 1:)
+nt_start_in a gso qdisc_drop_trace -i va --summary
+in_a python3 - <<'PY'
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(17, 103, 500)    # UDP_SEGMENT
+for i in range(20):
+    s.sendto(bytes(4750), ("10.77.0.2", 9))
+PY
+GSO=$(($(tc_drops 1:) - GSO))
+nt_stop gso
+lost_zero gso
+check_jq "gso: 10 packets a drop" gso ".[-1].rows | length == 1 and (.[0] | .drops == $GSO and .drops == 20 and
+    .packets == 200 and .bytes == 20 * 4792)"
+
 # --- what is queued when the device goes down ----------------------------------------
 nt_start_in a down qdisc_drop_trace -i va --trace
 HELD=$(va_tc -s -j qdisc show dev va | jq '[.[] | select(.handle == "20:")][0].qlen')
