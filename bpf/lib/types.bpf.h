@@ -132,6 +132,19 @@ struct skb_shared_info {
 	unsigned short gso_segs;
 };
 
+/* ---- threads ---- */
+struct task_struct {
+	unsigned int __state;
+	unsigned int flags;
+	int pid;		/* the thread's id */
+	int tgid;		/* what user space calls the process id */
+	char comm[16];
+};
+
+struct task_struct___state {	/* before 5.14 */
+	long state;
+};
+
 /* ---- ptr_ring, tun ---- */
 struct ptr_ring {
 	int producer;

@@ -42,6 +42,8 @@ bool nt_btf_has_func(const struct nt_btf *b, const char *name);
 bool nt_btf_has_struct(const struct nt_btf *b, const char *name);
 /* Number of arguments of a tracepoint as its programs see them; -ENOENT. */
 int nt_btf_tp_args(const struct nt_btf *b, const char *tracepoint);
+/* Bit i: argument i of the tracepoint is a pointer; 0 if it is unknown. */
+uint32_t nt_btf_tp_ptrs(const struct nt_btf *b, const char *tracepoint);
 /* Calls fn for every enumerator of the enum; -ENOENT if there is no such enum. */
 int nt_btf_enum(const struct nt_btf *b, const char *name,
 		void (*fn)(void *arg, const char *name, uint32_t value), void *arg);

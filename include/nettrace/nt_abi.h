@@ -21,7 +21,8 @@ enum nt_const_id {
 	NT_CONST_RINGBUF = 1,	/* 1: events go to a ring buffer, 0: to perf buffers */
 	NT_CONST_FILTER,	/* enum nt_filter_bits: tuple fields that are tested */
 	NT_CONST_PCAP,		/* 1: a filter expression is appended */
-	NT_CONST_TP_ARGS,	/* number of arguments of the program's tracepoint */
+	NT_CONST_TP_ARGS,	/* number of arguments of the program's tracepoint, 0: unknown */
+	NT_CONST_TP_PTRS,	/* bit per argument of it: it is a pointer */
 	NT_CONST_WATERMARK,	/* bytes in the ring buffer that wake the reader */
 	NT_CONST_TOOL0,		/* the tool's own switches */
 	NT_CONST_TOOL1,
@@ -307,6 +308,60 @@ struct nt_qdisc_event {
 /* NT_CONST_TOOL0: NT_DROP_STACK collects it; NT_CONST_TOOL1: enum nt_qdisc_switch; TOOL2 and TOOL3
  * as in other drop programs. */
 enum nt_qdisc_switch { NT_QDISC_EVENTS = 1 };
+
+/* ---- threads (lib/task.bpf.h) ---- */
+#define NT_TASK_NAMES 8
+struct nt_task_cfg {
+	__u64 start_ns;			/* when the gate was opened */
+	__u32 sample;			/* number of the running sample: maxima are of one sample */
+	__u32 n_names;
+	char name[NT_TASK_NAMES][16];	/* comms whose processes are wanted, padded with 0 */
+};
+enum nt_task_switch {			/* bits of NT_CONST_TOOL0 in programs about threads */
+	NT_TASK_BY_TGID = 1 << 0,	/* nt_tasks holds process ids */
+	NT_TASK_BY_TID = 1 << 1,	/* nt_tasks holds thread ids */
+	NT_TASK_USER = 1 << 2,		/* no kernel threads */
+	NT_TASK_KERNEL = 1 << 3,	/* kernel threads only */
+	NT_TASK_FIRST_TOOL = 8,		/* bits from here on are the tool's */
+};
+
+/* ---- scheduling latency ---- */
+enum nt_sched_cause { NT_SCHED_NONE, NT_SCHED_WAKEUP, NT_SCHED_PREEMPTED };
+struct nt_sched_worst {			/* the longest delay of a sample */
+	__u64 delay_ns, at_ns;
+	__u64 before_ns;		/* how long the thread before it had run on that CPU */
+	__u32 before_tid, cpu;
+	char before_comm[16];
+	__u32 sample;
+	__u32 cause;			/* enum nt_sched_cause */
+};
+struct nt_sched_thread {		/* one thread, by its tid */
+	__u64 seq;			/* changed last by a writer */
+	__u64 run_ns;			/* finished slices */
+	__u64 run_since_ns;		/* 0: not on a CPU */
+	__u64 wait_since_ns;		/* 0: not waiting for one */
+	__u64 switches, wakeups, preemptions, migrations;
+	__u32 tgid;
+	__u32 cause;			/* of the wait */
+	__u32 exited;
+	__u32 waker_tid;		/* of the last wakeup */
+	char comm[16], waker_comm[16];
+	struct nt_sched_worst worst, worst_sample;
+	struct nt_hist_raw delay;	/* ns from runnable to running */
+	__u64 seq_writer;		/* changed first: equal to seq when a copy is consistent */
+};
+struct nt_sched_event {			/* a delay above the threshold */
+	__u64 ts_ns, delay_ns, before_ns;
+	__u32 pid, tid, cpu, cause;
+	__u32 before_tid, waker_tid;
+	char comm[16], before_comm[16], waker_comm[16];
+	__u64 stack[NT_STACK_MAX];	/* of the thread before it; 0 ends */
+};
+/* NT_CONST_TOOL1: threshold in ns, ~0: no events. */
+enum {
+	NT_SCHED_WAKING = 1 << NT_TASK_FIRST_TOOL,	/* from sched_waking on */
+	NT_SCHED_STACK = 2 << NT_TASK_FIRST_TOOL,
+};
 
 /* ---- count engine: traffic by device, direction, queue ---- */
 #define NT_SIZE_CLASSES 7	/* [0,64) [64,512) [512,2K) [2K,16K) [16K,64K) [64K,inf) and a spare */

@@ -49,6 +49,8 @@ void nt_run_set_device(struct nt_run *r, const char *name);
 bool nt_run_has_filter(const struct nt_run *r);
 /* In check(): this run aggregates, or shows events, other than struct nt_engine says. */
 void nt_run_set_aggregates(struct nt_run *r, bool aggregates);
+/* In check(): the first interval report comes after this time, the others at --interval. */
+void nt_run_set_first_interval(struct nt_run *r, uint64_t ns);
 
 /* ---- output ---- */
 uint64_t nt_now_ns(void);				/* CLOCK_MONOTONIC */

@@ -158,6 +158,7 @@ static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opt
 	memcpy(insns, bpf_program__insns(prog), n * sizeof(*insns));
 	if (h && nt_patch_uses(insns, n, NT_CONST_TP_ARGS))
 		nt_run_const(r, NT_CONST_TP_ARGS, tp_args(h));
+	nt_run_const(r, NT_CONST_TP_PTRS, h ? h->tp_ptrs : 0);
 	err = nt_patch_consts(insns, n, &r->bpf.consts, &missing);
 	if (err < 0)
 		snprintf(r->bpf.log, sizeof(r->bpf.log), "load-time constant %u has no value", missing);

@@ -244,23 +244,50 @@ bool nt_btf_has_struct(const struct nt_btf *b, const char *name)
 	return b && find_type(b, BTF_KIND_STRUCT, name);
 }
 
+static bool is_pointer(const struct nt_btf *b, uint32_t id)
+{
+	const struct btf_type *t = nt_btf_type(b, id);
+
+	for (int i = 0; t && i < 8 && (BTF_INFO_KIND(t->info) == BTF_KIND_CONST ||
+				       BTF_INFO_KIND(t->info) == BTF_KIND_TYPEDEF); i++)
+		t = nt_btf_type(b, t->type);
+	return t && BTF_INFO_KIND(t->info) == BTF_KIND_PTR;
+}
+
 /* typedef void (*btf_trace_NAME)(void *__data, args...) */
-int nt_btf_tp_args(const struct nt_btf *b, const char *tracepoint)
+static const struct btf_type *tp_prototype(const struct nt_btf *b, const char *tracepoint)
 {
 	const struct btf_type *t;
 	char name[128];
 
-	if (!b)
-		return -ENOENT;
 	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
-	t = find_type(b, BTF_KIND_TYPEDEF, name);
+	t = b ? find_type(b, BTF_KIND_TYPEDEF, name) : NULL;
 	if (t)
 		t = nt_btf_type(b, t->type);
 	if (t && BTF_INFO_KIND(t->info) == BTF_KIND_PTR)
 		t = nt_btf_type(b, t->type);
 	if (!t || BTF_INFO_KIND(t->info) != BTF_KIND_FUNC_PROTO || !BTF_INFO_VLEN(t->info))
-		return -ENOENT;
-	return (int)BTF_INFO_VLEN(t->info) - 1;
+		return NULL;
+	return t;
+}
+
+int nt_btf_tp_args(const struct nt_btf *b, const char *tracepoint)
+{
+	const struct btf_type *t = tp_prototype(b, tracepoint);
+
+	return t ? (int)BTF_INFO_VLEN(t->info) - 1 : -ENOENT;
+}
+
+uint32_t nt_btf_tp_ptrs(const struct nt_btf *b, const char *tracepoint)
+{
+	const struct btf_type *t = tp_prototype(b, tracepoint);
+	const struct btf_param *p = t ? (const void *)(t + 1) : NULL;
+	uint32_t ptrs = 0;
+
+	for (uint32_t i = 1; t && i < BTF_INFO_VLEN(t->info) && i <= 32; i++)
+		if (is_pointer(b, p[i].type))
+			ptrs |= 1u << (i - 1);
+	return ptrs;
 }
 
 int nt_btf_enum(const struct nt_btf *b, const char *name,

@@ -29,6 +29,7 @@ struct nt_plan_hook {
 	size_t n;
 	int chosen;			/* index in cand, -1: none */
 	bool off;			/* not asked for, or of a variant that is not used */
+	uint32_t tp_ptrs;		/* bit per argument of a tracepoint: it is a pointer; 0 unknown */
 	char event[NT_EVENT_NAME];	/* tracefs event of its kprobe, "": none */
 	char why[160];			/* why it is missing, or why an earlier candidate was not taken */
 };
@@ -217,6 +218,7 @@ struct nt_run {
 	uint64_t tuple_mask;
 
 	uint64_t start_ns, last_interval_ns, end_ns;
+	uint64_t first_interval_ns;	/* after the start; 0: as the others */
 	uint64_t events, intervals;
 	struct nt_lost user_lost;
 	int exit_code;

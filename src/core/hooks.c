@@ -112,6 +112,7 @@ static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt
 {
 	bool typed_wanted = r->common.attach != NT_ATTACH_KPROBE;
 	const char *p = h->hook->targets;
+	char tracepoint[64];
 
 	while (*p) {
 		size_t len = strcspn(p, "|");
@@ -119,6 +120,10 @@ static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt
 		size_t name_len = len - (size_t)(name - p);
 		int args = -1;
 
+		if (h->hook->type == NT_HOOK_TP && name_len < sizeof(tracepoint)) {
+			snprintf(tracepoint, sizeof(tracepoint), "%.*s", (int)name_len, name);
+			h->tp_ptrs = nt_btf_tp_ptrs(own ? own : r->btf_file, tracepoint);
+		}
 		if ((typed_wanted || h->hook->type == NT_HOOK_TP) &&
 		    typed_possible(r, own, m, h->hook, name, name_len, &args) && typed_wanted)
 			add_candidate(h, typed_kind(h->hook->type), name, name_len, args);

@@ -70,7 +70,8 @@ static uint64_t next_interval(const struct nt_run *r)
 {
 	if (!r->common.interval_ns || !r->tool->engine->interval)
 		return UINT64_MAX;
-	return r->start_ns + (r->intervals + 1) * r->common.interval_ns;
+	return r->start_ns + r->intervals * r->common.interval_ns +
+	       (r->first_interval_ns ? r->first_interval_ns : r->common.interval_ns);
 }
 
 /* The last interval is reported after the loop, when the gate is shut: so the intervals add up to
@@ -84,6 +85,11 @@ static void on_interval(struct nt_run *r, uint64_t end)
 		r->stop = true;
 	else if (end == UINT64_MAX || next + r->common.interval_ns / 20 < end)
 		nt_report_interval(r, false);
+}
+
+static uint64_t next_alarm(struct nt_run *r)
+{
+	return r->tool->engine->deadline ? r->tool->engine->deadline(r) : UINT64_MAX;
 }
 
 static int wait_ms(uint64_t now, uint64_t until)
@@ -196,6 +202,7 @@ int nt_loop(struct nt_run *r)
 		int n;
 		uint64_t until = earlier(earlier(end, sweep), next_interval(r));
 
+		until = earlier(until, next_alarm(r));
 		if (buffer >= 0)
 			until = earlier(until, now + POLL_NS);
 		n = epoll_wait(epoll, e, NT_COUNT(e), wait_ms(now, until));
@@ -204,6 +211,8 @@ int nt_loop(struct nt_run *r)
 		for (int i = 0; i < n; i++)
 			on_source(r, e[i].data.fd);
 		now = nt_now_ns();
+		if (now >= next_alarm(r))
+			r->tool->engine->alarm(r);
 		if (now >= sweep) {
 			if (r->tool->engine->sweep)
 				r->tool->engine->sweep(r);

@@ -47,6 +47,8 @@ struct nt_out *nt_run_set_out(struct nt_run *r, struct nt_out *o)
 
 void nt_run_set_aggregates(struct nt_run *r, bool aggregates) { r->aggregates = aggregates; }
 
+void nt_run_set_first_interval(struct nt_run *r, uint64_t ns) { r->first_interval_ns = ns; }
+
 void nt_run_event_shown(struct nt_run *r)
 {
 	r->events++;

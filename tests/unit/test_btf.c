@@ -60,7 +60,8 @@ static void test_small(struct nt_btf *b)
 	CHECK(!nt_btf_has_func(b, "pair") && !nt_btf_has_func(b, "some_fun") && !nt_btf_has_func(b, ""),
 	      "has no others");
 	CHECK_U64((uint64_t)nt_btf_tp_args(b, "some_event"), 2, "arguments of a tracepoint");
-	CHECK(nt_btf_tp_args(b, "event") == -ENOENT, "no such tracepoint");
+	CHECK(nt_btf_tp_args(b, "event") == -ENOENT && !nt_btf_tp_ptrs(b, "event"), "no such tracepoint");
+	CHECK(nt_btf_tp_ptrs(b, "some_event") == 1, "the first of them is a pointer");
 	CHECK(nt_btf_tp_args(b, "odd_event") == -ENOENT, "a typedef that is no prototype");
 	CHECK(nt_btf_tp_args(b, "lost_event") == -ENOENT, "a type that is not there");
 	CHECK(!nt_btf_enum(b, "color", add_name, text), "an enum");
