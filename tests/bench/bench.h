@@ -14,6 +14,7 @@ int bench_bare(int argc, char **argv);
 int bench_frames(int argc, char **argv);
 int bench_ping(int argc, char **argv);
 int bench_tap(int argc, char **argv);
+int bench_threads(int argc, char **argv);
 int bench_start(int argc, char **argv);
 
 #endif

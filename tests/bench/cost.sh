@@ -23,6 +23,7 @@ load() {
     case $1 in
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
         kernel_icmp_rtt | icmp_drop_detector) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
+        sched_latency_monitor) "$BENCH" threads "$N" "$ROUNDS" ;;
         *) in_a "$BENCH" frames va "$N" "$ROUNDS" ;;
     esac
 }
@@ -43,7 +44,14 @@ options() {
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
-        kernel_drop_stack_stats_summary | qdisc_drop_trace) echo "--interval 1000" ;;
+        kernel_drop_stack_stats_summary | qdisc_drop_trace | sched_latency_monitor) echo "--interval 1000" ;;
+    esac
+}
+
+# Options that make a tool take everything, where none do not.
+everything() {
+    case $1 in
+        sched_latency_monitor) echo "--all" ;;
     esac
 }
 
@@ -88,10 +96,11 @@ measure() {
     bg_stop bare
     # shellcheck disable=SC2086
     with "$tool" reject $reject
-    with "$tool" expression "$expression"
+    [ -z "$expression" ] || with "$tool" expression "$expression"
     # shellcheck disable=SC2086
     with "$tool" accept $accept
-    with "$tool" all
+    # shellcheck disable=SC2046
+    with "$tool" all $(everything "$tool")
     figure "$tool" again
 }
 
@@ -108,3 +117,5 @@ measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.
 measure icmp_drop_detector "--dst-ip 10.77.0.99" "icmp[4] = 99" ""
 measure udp_drop_detector "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure tcp_drop_detector "--dst-port 1" "tcp dst port 1" ""    # the frames are UDP: rejected by protocol
+# Threads, not packets: filters are names, and there are no expressions.
+measure sched_latency_monitor "--process nobody" "" "--process nt-bench"

@@ -154,3 +154,30 @@ int bench_tap(int argc, char **argv)
 	}
 	return 0;
 }
+
+/* A byte to another process and back: two wakeups and two switches on one CPU. */
+int bench_threads(int argc, char **argv)
+{
+	int there[2], back[2];
+	char c = 0;
+
+	need(argc, 2);
+	if (pipe(there) || pipe(back))
+		bench_die("pipe");
+	if (!fork()) {
+		close(there[1]);
+		while (read(there[0], &c, 1) == 1)
+			if (write(back[1], &c, 1) != 1)
+				bench_die("pipe");
+		_exit(0);
+	}
+	for (int round = 0; round <= atoi(argv[1]); round++) {
+		uint64_t start = bench_now();
+
+		for (int i = 0; i < atoi(argv[0]); i++)
+			if (write(there[1], &c, 1) != 1 || read(back[0], &c, 1) != 1)
+				bench_die("pipe");
+		round_done(bench_now() - start);
+	}
+	return 0;
+}
