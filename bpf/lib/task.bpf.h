@@ -6,6 +6,7 @@
 #include "lib/maps.bpf.h"
 
 #define NT_PF_KTHREAD 0x00200000
+#define NT_TASK_DEAD 0x80
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -67,9 +68,11 @@ NT_INLINE __u64 nt_task_state(const bool direct, struct task_struct *p)
 	return direct ? old->state : BPF_CORE_READ(old, state);
 }
 
+/* Padded with zeros: before 6.2 the kernel leaves what an older name had behind the end. */
 NT_INLINE void nt_task_comm(struct task_struct *p, char *comm)
 {
-	bpf_core_read(comm, 16, &p->comm);
+	__builtin_memset(comm, 0, 16);
+	bpf_core_read_str(comm, 16, &p->comm);
 }
 
 /*
@@ -100,11 +103,11 @@ NT_TP(sched_switch, void *preempt)							\
 NT_INLINE bool nt_task_named(struct task_struct *p)
 {
 	struct nt_task_cfg *c = nt_task_cfg_get();
-	__u64 comm[2] = { 0, 0 };
+	__u64 comm[2];
 
 	if (!c)
 		return false;
-	bpf_core_read(comm, 16, &p->comm);
+	nt_task_comm(p, (char *)comm);
 #pragma unroll
 	for (int i = 0; i < NT_TASK_NAMES; i++) {
 		__u64 *name = (__u64 *)c->name[i];

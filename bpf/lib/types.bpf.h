@@ -133,7 +133,12 @@ struct skb_shared_info {
 };
 
 /* ---- threads ---- */
+struct sched_entity {
+	__u64 sum_exec_runtime;
+};
+
 struct task_struct {
+	struct sched_entity se;
 	unsigned int __state;
 	unsigned int flags;
 	int pid;		/* the thread's id */

@@ -337,7 +337,8 @@ struct nt_sched_worst {			/* the longest delay of a sample */
 };
 struct nt_sched_thread {		/* one thread, by its tid */
 	__u64 seq;			/* changed last by a writer */
-	__u64 run_ns;			/* finished slices */
+	__u64 run_ns;			/* finished slices: CPU time as the kernel accounts it */
+	__u64 exec_ns;			/* the kernel's CPU time at the last switch-in, 0: not known */
 	__u64 run_since_ns;		/* 0: not on a CPU */
 	__u64 wait_since_ns;		/* 0: not waiting for one */
 	__u64 switches, wakeups, preemptions, migrations;
@@ -362,6 +363,35 @@ enum {
 	NT_SCHED_WAKING = 1 << NT_TASK_FIRST_TOOL,	/* from sched_waking on */
 	NT_SCHED_STACK = 2 << NT_TASK_FIRST_TOOL,
 };
+
+/* ---- off-CPU time ---- */
+struct nt_off {				/* a thread that is off its CPU, by its tid */
+	__u64 since_ns, runnable_ns;	/* runnable_ns 0: no wakeup was seen */
+	__s32 kernel_stack, user_stack;	/* ids in nt_stacks, negative: none */
+	__u32 state;			/* 0: runnable (preempted) */
+	__u32 tgid;
+	char comm[16], waker[16];
+};
+NT_ASSERT_SIZE(struct nt_off, 64);
+struct nt_off_key {
+	__u32 tid, tgid;
+	__s32 kernel_stack, user_stack;
+	__u32 state, pad;
+	char comm[16], waker[16];	/* waker with --waker only */
+};
+NT_ASSERT_SIZE(struct nt_off_key, 56);
+struct nt_off_val {
+	__u64 total_ns, count, max_ns;
+	__u64 queued_ns;		/* part of the total between wakeup and switch-in */
+};
+#define NT_NO_STACK (-1)		/* not asked for, or a kernel thread's user stack */
+/* Least and greatest wait in ns: NT_CONST_TOOL1, NT_CONST_TOOL2; states: NT_CONST_TOOL3, ~0: any. */
+enum {
+	NT_OFF_KERNEL_STACK = 1 << NT_TASK_FIRST_TOOL,
+	NT_OFF_USER_STACK = 2 << NT_TASK_FIRST_TOOL,
+	NT_OFF_WAKER = 4 << NT_TASK_FIRST_TOOL,
+};
+enum nt_off_stat { NT_STAT_OFF_NO_KERNEL = NT_STAT_TOOL0, NT_STAT_OFF_NO_USER };
 
 /* ---- count engine: traffic by device, direction, queue ---- */
 #define NT_SIZE_CLASSES 7	/* [0,64) [64,512) [512,2K) [2K,16K) [16K,64K) [64K,inf) and a spare */

@@ -185,7 +185,7 @@ static void alarm_begin(struct nt_run *r)
 static void interval(struct nt_run *r, bool final)
 {
 	struct nt_sched_priv *p = nt_run_priv(r);
-	struct nt_sched_shot old = p->base;
+	struct nt_sched_shot old = p->base, none = { 0 };
 
 	if (!p->measuring) {
 		nt_text(nt_run_out(r), "no sample was running\n");
@@ -195,7 +195,10 @@ static void interval(struct nt_run *r, bool final)
 	}
 	take_shot(r, &p->now);
 	p->samples++;
-	nt_sched_show(r, &old, &p->now, nt_now_ns() - p->sample_start_ns, false);
+	if (nt_run_common(r)->cumulative)
+		nt_sched_show(r, &none, &p->now, nt_now_ns() - nt_run_started_ns(r), true);
+	else
+		nt_sched_show(r, &old, &p->now, nt_now_ns() - p->sample_start_ns, false);
 	if (gapless(r)) {
 		p->base = p->now;
 		p->now = old;

@@ -9,7 +9,8 @@
 #define R(member) offsetof(struct nt_sched_row, member)
 
 static const struct nt_field fields[] = {
-	{ .name = "where", .label = "thread", .kind = NT_K_CSTR, .off = R(where), .flags = NT_F_LEFT | NT_F_NO_JSON },
+	{ .name = "where", .label = "thread", .kind = NT_K_CSTR, .off = R(where),
+	  .flags = NT_F_LEFT | NT_F_NO_JSON },
 	{ .name = "comm", .kind = NT_K_COMM, .off = R(comm), .flags = NT_F_NO_TEXT },
 	{ .name = "tid", .kind = NT_K_U32, .off = R(tid), .flags = NT_F_NO_TEXT },
 	{ .name = "pid", .kind = NT_K_U32, .off = R(pid), .flags = NT_F_NO_TEXT },

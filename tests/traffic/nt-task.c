@@ -44,7 +44,8 @@ static const struct opt opts[] = {
 
 static const char summary[] =
 	"Reports what the kernel says about each thread's work: CPU time, time on the run queue\n"
-	"(schedstat) and switches (status), from the first round to the end of the last; life: from its beginning.\n"
+	"(schedstat) and switches (status), from the first round to the end of the last. With --hold-file the threads\n"
+	"sleep then, so that /proc tells the same from outside.\n"
 	"Example: nt-task --do sleep --count 100 --sleep-us 20000 --cpu 0";
 
 struct figures {
@@ -236,6 +237,8 @@ static void *work(void *arg)
 	}
 	w->seconds = seconds_since(begin);
 	figures_get(&w->after);
+	pthread_barrier_wait(&start);	/* done */
+	pthread_barrier_wait(&start);	/* may end */
 	return NULL;
 }
 
@@ -270,9 +273,6 @@ static void report(void)
 		json_u64(&out, "wait_ns", b->wait_ns - a->wait_ns);
 		json_u64(&out, "voluntary", b->voluntary - a->voluntary);
 		json_u64(&out, "involuntary", b->involuntary - a->involuntary);
-		json_u64(&out, "life_run_ns", b->run_ns);
-		json_u64(&out, "life_wait_ns", b->wait_ns);
-		json_u64(&out, "life_switches", b->voluntary + b->involuntary);
 		json_double(&out, "seconds", workers[i].seconds);
 		json_close(&out, '}');
 	}
@@ -304,10 +304,12 @@ int main(int argc, char **argv)
 		wait_for_file(wait_file);
 	}
 	pthread_barrier_wait(&start);
-	for (uint64_t i = 0; i < threads; i++)
-		pthread_join(workers[i].thread, NULL);
+	pthread_barrier_wait(&start);
 	report();
 	if (hold_file)
 		wait_for_file(hold_file);
+	pthread_barrier_wait(&start);
+	for (uint64_t i = 0; i < threads; i++)
+		pthread_join(workers[i].thread, NULL);
 	return 0;
 }

@@ -69,7 +69,7 @@ NT_INLINE void write_end(struct nt_sched_thread *t)
 /* The thread leaves its CPU. */
 NT_INLINE void off(const bool direct, struct task_struct *p, const __u64 now, bool queued)
 {
-	__u64 since = nt_task_wanted(direct, p);
+	__u64 since = nt_task_wanted(direct, p), exec;
 	struct nt_sched_cpu *cpu;
 	struct nt_sched_thread *t;
 	__u32 zero = 0;
@@ -84,7 +84,11 @@ NT_INLINE void off(const bool direct, struct task_struct *p, const __u64 now, bo
 	write_begin(t);
 	if (is_new)	/* it has been running since before it was watched, or since the last switch */
 		t->run_since_ns = cpu->since_ns > since ? cpu->since_ns : since;
-	if (t->run_since_ns && now > t->run_since_ns)
+	/* The kernel's own figure leaves interrupts and stolen time out, if it accounts them. */
+	exec = NT_GET(direct, p, se.sum_exec_runtime);
+	if (t->exec_ns && exec >= t->exec_ns)
+		t->run_ns += exec - t->exec_ns;
+	else if (t->run_since_ns && now > t->run_since_ns)
 		t->run_ns += now - t->run_since_ns;
 	t->run_since_ns = t->wait_since_ns = 0;	/* a first wakeup may have been of a running thread */
 	t->switches++;
@@ -179,6 +183,7 @@ NT_INLINE void on(void *ctx, const bool direct, struct task_struct *prev, struct
 		nt_stat_add(NT_STAT_UNMATCHED, 1);
 	t->wait_since_ns = 0;
 	t->run_since_ns = now;
+	t->exec_ns = NT_GET(direct, next, se.sum_exec_runtime);
 	write_end(t);
 	nt_stat_add(NT_STAT_EVENTS, 1);
 }
