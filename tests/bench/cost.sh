@@ -23,7 +23,7 @@ load() {
     case $1 in
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
         kernel_icmp_rtt | icmp_drop_detector) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
-        sched_latency_monitor) "$BENCH" threads "$N" "$ROUNDS" ;;
+        sched_latency_monitor | offcputime_ts) "$BENCH" threads "$N" "$ROUNDS" ;;
         *) in_a "$BENCH" frames va "$N" "$ROUNDS" ;;
     esac
 }
@@ -44,7 +44,8 @@ options() {
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
-        kernel_drop_stack_stats_summary | qdisc_drop_trace | sched_latency_monitor) echo "--interval 1000" ;;
+        kernel_drop_stack_stats_summary | qdisc_drop_trace) echo "--interval 1000" ;;
+        sched_latency_monitor | offcputime_ts) echo "--interval 1000" ;;
     esac
 }
 
@@ -119,3 +120,4 @@ measure udp_drop_detector "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure tcp_drop_detector "--dst-port 1" "tcp dst port 1" ""    # the frames are UDP: rejected by protocol
 # Threads, not packets: filters are names, and there are no expressions.
 measure sched_latency_monitor "--process nobody" "" "--process nt-bench"
+measure offcputime_ts "--pid 2147483647" "" "--user-threads-only --user-stacks-only"
