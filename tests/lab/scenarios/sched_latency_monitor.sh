@@ -36,11 +36,10 @@ SPIN=$(life ntspin) SLEEP=$(life ntsleep)
 for name in mix raw pid; do nt_stop $name; done
 touch bye
 for name in mix raw pid; do
-    # On several CPUs 6.18 makes a few threads in 100,000 run again without a sched_wakeup: counted as unmatched.
-    if in_guest; then lost_zero $name; else
-        check_jq "lost by $name: hardly anything" $name '.[-1].lost | .unmatched < 10 and
-            (del(.unmatched) | add) == 0'
-    fi
+    # On several CPUs 6.18 makes a few threads in 100,000 run again without a sched_wakeup (unmatched); a thread
+    # that wakes itself does so with interrupts on, and one that wakes another then is skipped (probe_missed).
+    check_jq "lost by $name: hardly anything" $name '.[-1].lost | .unmatched < 10 and .probe_missed < 10 and
+        (del(.unmatched, .probe_missed) | add) == 0'
 done
 note "$SPIN"
 note "$SLEEP"
