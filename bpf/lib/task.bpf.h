@@ -4,6 +4,7 @@
 #define NT_BPF_TASK_H
 
 #include "lib/maps.bpf.h"
+#include "nettrace/nt_abi_task.h"
 
 #define NT_PF_KTHREAD 0x00200000
 #define NT_TASK_DEAD 0x80
@@ -77,9 +78,9 @@ NT_INLINE void nt_task_comm(struct task_struct *p, char *comm)
 
 /*
  * sched_switch is (preempt, prev, next) up to 5.17, then (preempt, prev_state, prev, next) in 5.18,
- * then (preempt, prev, next, prev_state): BTF tells which (without it: the first). volatile and the different assembler
- * comments keep the compiler from joining the loads into one at a computed place, which the
- * verifier refuses for a context.
+ * then (preempt, prev, next, prev_state): BTF tells which (without it: the first). volatile and the
+ * different assembler comments keep the compiler from joining the loads into one at a computed
+ * place, which the verifier refuses for a context.
  */
 #define NT_TP_SCHED_SWITCH(body)							\
 NT_TP(sched_switch, void *preempt)							\

@@ -7,6 +7,7 @@
 #ifndef NETTRACE_TASK_H
 #define NETTRACE_TASK_H
 
+#include "nettrace/nt_abi_task.h"
 #include "nettrace/run.h"
 
 /* Sorted ids without doubles. Zero-initialise; free the array with nt_ids_free(). */

@@ -94,10 +94,6 @@ struct nt_engine {
 	/* About every half second, or so often: timeouts, device changes. */
 	void (*sweep)(struct nt_run *r);
 	uint64_t (*sweep_ns)(const struct nt_run *r);
-	/* A deadline of the engine's own (CLOCK_MONOTONIC ns, UINT64_MAX: none) and what is done at
-	 * it; alarm() moves the deadline on. */
-	uint64_t (*deadline)(struct nt_run *r);
-	void (*alarm)(struct nt_run *r);
 	/* The gate is shut and all events are delivered: what is unfinished can still be counted
 	 * lost, and be shown. */
 	void (*finish)(struct nt_run *r);

@@ -145,7 +145,7 @@ static void mark_kind(struct maker *m, uint32_t kind, const char *name)
 }
 
 /* What src/core reads itself: names of drop reasons (names.c) and the arguments of tracepoints
- * (nt_btf_tp_args). */
+ * (nt_btf_tp_args, nt_btf_tp_ptrs). */
 static void mark_core(struct maker *m, const struct nt_tool *t)
 {
 	static const char *const enums[] = { "skb_drop_reason", "ovs_drop_reason", "qdisc_drop_reason" };
@@ -171,13 +171,25 @@ static void mark_core(struct maker *m, const struct nt_tool *t)
 
 static int write_type(struct maker *m, size_t source, uint32_t id);
 
-/* As many arguments of no type: only their number is asked for. */
-static int write_proto(struct maker *m, const struct btf_type *t)
+static int void_ptr(struct maker *m)
 {
-	int id = btf__add_func_proto(m->out, 0), err = 0;
+	if (!m->ptr)
+		m->ptr = btf__add_ptr(m->out, 0);
+	return m->ptr;
+}
 
-	for (uint32_t i = 0; id > 0 && !err && i < btf_vlen(t); i++)
-		err = btf__add_func_param(m->out, NULL, 0);
+/* As many arguments, pointers to nothing or of no type: more is not asked for. */
+static int write_proto(struct maker *m, const struct btf *btf, const struct btf_type *t)
+{
+	const struct btf_param *p = btf_params(t);
+	int ptr = void_ptr(m), id = btf__add_func_proto(m->out, 0), err = ptr < 0 ? ptr : 0;
+
+	for (uint32_t i = 0; id > 0 && !err && i < btf_vlen(t); i++) {
+		uint32_t of = p[i].type;
+		const struct btf_type *type = nt_core_strip(btf, &of);
+
+		err = btf__add_func_param(m->out, NULL, type && btf_is_ptr(type) ? ptr : 0);
+	}
 	return err ? err : id;
 }
 
@@ -187,13 +199,11 @@ static int write_ptr(struct maker *m, const struct btf *btf, const struct btf_ty
 
 	if (tracepoint) {
 		const struct btf_type *proto = nt_core_strip(btf, &to);
-		int id = proto && btf_is_func_proto(proto) ? write_proto(m, proto) : 0;
+		int id = proto && btf_is_func_proto(proto) ? write_proto(m, btf, proto) : 0;
 
 		return id < 0 ? id : btf__add_ptr(m->out, id);
 	}
-	if (!m->ptr)
-		m->ptr = btf__add_ptr(m->out, 0);
-	return m->ptr;
+	return void_ptr(m);
 }
 
 static int write_enum(struct maker *m, const struct btf *btf, const struct btf_type *t, bool values)

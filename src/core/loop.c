@@ -87,11 +87,6 @@ static void on_interval(struct nt_run *r, uint64_t end)
 		nt_report_interval(r, false);
 }
 
-static uint64_t next_alarm(struct nt_run *r)
-{
-	return r->tool->engine->deadline ? r->tool->engine->deadline(r) : UINT64_MAX;
-}
-
 static int wait_ms(uint64_t now, uint64_t until)
 {
 	uint64_t ns = until > now ? until - now : 0;
@@ -202,7 +197,6 @@ int nt_loop(struct nt_run *r)
 		int n;
 		uint64_t until = earlier(earlier(end, sweep), next_interval(r));
 
-		until = earlier(until, next_alarm(r));
 		if (buffer >= 0)
 			until = earlier(until, now + POLL_NS);
 		n = epoll_wait(epoll, e, NT_COUNT(e), wait_ms(now, until));
@@ -211,8 +205,6 @@ int nt_loop(struct nt_run *r)
 		for (int i = 0; i < n; i++)
 			on_source(r, e[i].data.fd);
 		now = nt_now_ns();
-		if (now >= next_alarm(r))
-			r->tool->engine->alarm(r);
 		if (now >= sweep) {
 			if (r->tool->engine->sweep)
 				r->tool->engine->sweep(r);

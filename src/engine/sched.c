@@ -153,33 +153,38 @@ static void next_sample(struct nt_run *r)
 }
 
 /* ---- the life of samples ---- */
+/* The next sample begins, behind a gap. */
+static void begin_sample(struct nt_run *r, int timer, void *unused)
+{
+	struct nt_sched_priv *p = nt_run_priv(r);
+
+	(void)timer;
+	(void)unused;
+	find_processes(r);
+	next_sample(r);
+	take_shot(r, &p->base);
+	p->sample_start_ns = nt_now_ns();
+	p->measuring = true;
+}
+
 static void started(struct nt_run *r)
 {
 	struct nt_sched_priv *p = nt_run_priv(r);
+	uint64_t every = nt_run_common(r)->interval_ns;
+	struct nt_err err = { .text = "" };
+	int timer;
 
 	nt_sched_stream_open(r);
 	add_running(r);
 	p->measuring = true;
 	p->sample_start_ns = nt_run_started_ns(r);
-	p->next_start_ns = gapless(r) ? UINT64_MAX : nt_run_started_ns(r) + nt_run_common(r)->interval_ns;
-}
-
-static uint64_t deadline(struct nt_run *r)
-{
-	return ((struct nt_sched_priv *)nt_run_priv(r))->next_start_ns;
-}
-
-/* The next sample begins, behind a gap. */
-static void alarm_begin(struct nt_run *r)
-{
-	struct nt_sched_priv *p = nt_run_priv(r);
-
-	find_processes(r);
-	next_sample(r);
-	take_shot(r, &p->base);
-	p->sample_start_ns = nt_now_ns();
-	p->next_start_ns += nt_run_common(r)->interval_ns;
-	p->measuring = true;
+	if (gapless(r))
+		return;
+	timer = nt_run_timer(r, every, every, begin_sample, NULL);
+	if (timer < 0) {
+		nt_err_set(&err, NT_EXIT_RUNTIME, -timer, "cannot make a timer: %s", strerror(-timer));
+		nt_run_fail(r, &err);
+	}
 }
 
 static void interval(struct nt_run *r, bool final)
@@ -256,8 +261,6 @@ const struct nt_engine nt_sched_engine = {
 	.event = event,
 	.min_event = sizeof(struct nt_sched_event),
 	.interval = interval,
-	.deadline = deadline,
-	.alarm = alarm_begin,
 	.end = end,
 	.release = release,
 };

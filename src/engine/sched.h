@@ -37,7 +37,7 @@ struct nt_sched_priv {
 	struct nt_sched_shot base, now;
 	bool measuring;			/* base is the beginning of a sample */
 	bool told_none;
-	uint64_t sample_start_ns, next_start_ns;
+	uint64_t sample_start_ns;
 	uint64_t samples, dropped;	/* dropped: threads that ended and made room */
 	struct nt_stream *stream;
 };

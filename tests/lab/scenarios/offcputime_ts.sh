@@ -1,5 +1,6 @@
 # Waits of known number and length, by stack, against the program that waits.
 # where: guest host
+# clock: instructions
 # timeout: 200
 
 # A busy host: sleeps get longer, never shorter.

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* As nt_abi.h: what programs about threads and their tools share. */
+#ifndef NETTRACE_NT_ABI_TASK_H
+#define NETTRACE_NT_ABI_TASK_H
+
+#include "nettrace/nt_abi.h"
+
+/* ---- threads (lib/task.bpf.h) ---- */
+#define NT_TASK_NAMES 8
+struct nt_task_cfg {
+	__u64 start_ns;			/* when the gate was opened */
+	__u32 sample;			/* number of the running sample: maxima are of one sample */
+	__u32 n_names;
+	char name[NT_TASK_NAMES][16];	/* comms whose processes are wanted, padded with 0 */
+};
+enum nt_task_switch {			/* bits of NT_CONST_TOOL0 in programs about threads */
+	NT_TASK_BY_TGID = 1 << 0,	/* nt_tasks holds process ids */
+	NT_TASK_BY_TID = 1 << 1,	/* nt_tasks holds thread ids */
+	NT_TASK_USER = 1 << 2,		/* no kernel threads */
+	NT_TASK_KERNEL = 1 << 3,	/* kernel threads only */
+	NT_TASK_FIRST_TOOL = 8,		/* bits from here on are the tool's */
+};
+
+/* ---- scheduling latency ---- */
+enum nt_sched_cause { NT_SCHED_NONE, NT_SCHED_WAKEUP, NT_SCHED_PREEMPTED };
+struct nt_sched_worst {			/* the longest delay of a sample */
+	__u64 delay_ns, at_ns;
+	__u64 before_ns;		/* how long the thread before it had run on that CPU */
+	__u32 before_tid, cpu;
+	char before_comm[16];
+	__u32 sample;
+	__u32 cause;			/* enum nt_sched_cause */
+};
+struct nt_sched_thread {		/* one thread, by its tid */
+	__u64 seq;			/* changed last by a writer */
+	__u64 run_ns;			/* finished slices: CPU time as the kernel accounts it */
+	__u64 exec_ns;			/* the kernel's CPU time at the last switch-in, 0: not known */
+	__u64 run_since_ns;		/* 0: not on a CPU */
+	__u64 wait_since_ns;		/* 0: not waiting for one */
+	__u64 switches, wakeups, preemptions, migrations;
+	__u32 tgid;
+	__u32 cause;			/* of the wait */
+	__u32 exited;
+	__u32 waker_tid;		/* of the last wakeup */
+	char comm[16], waker_comm[16];
+	struct nt_sched_worst worst, worst_sample;
+	struct nt_hist_raw delay;	/* ns from runnable to running */
+	__u64 seq_writer;		/* changed first: equal to seq when a copy is consistent */
+};
+struct nt_sched_event {			/* a delay above the threshold */
+	__u64 ts_ns, delay_ns, before_ns;
+	__u32 pid, tid, cpu, cause;
+	__u32 before_tid, waker_tid;
+	char comm[16], before_comm[16], waker_comm[16];
+	__u64 stack[NT_STACK_MAX];	/* of the thread before it; 0 ends */
+};
+/* NT_CONST_TOOL1: threshold in ns, ~0: no events. */
+enum {
+	NT_SCHED_WAKING = 1 << NT_TASK_FIRST_TOOL,	/* from sched_waking on */
+	NT_SCHED_STACK = 2 << NT_TASK_FIRST_TOOL,
+};
+
+/* ---- off-CPU time ---- */
+struct nt_off {				/* a thread that is off its CPU, by its tid */
+	__u64 since_ns, runnable_ns;	/* runnable_ns 0: no wakeup was seen */
+	__s32 kernel_stack, user_stack;	/* ids in nt_stacks, negative: none */
+	__u32 state;			/* 0: runnable (preempted) */
+	__u32 tgid;
+	char comm[16], waker[16];
+};
+NT_ASSERT_SIZE(struct nt_off, 64);
+struct nt_off_key {
+	__u32 tid, tgid;
+	__s32 kernel_stack, user_stack;
+	__u32 state, pad;
+	char comm[16], waker[16];	/* waker with --waker only */
+};
+NT_ASSERT_SIZE(struct nt_off_key, 56);
+struct nt_off_val {
+	__u64 total_ns, count, max_ns;
+	__u64 queued_ns;		/* part of the total between wakeup and switch-in */
+};
+#define NT_NO_STACK (-1)		/* not asked for, or a kernel thread's user stack */
+/* Least and greatest wait in ns: NT_CONST_TOOL1, NT_CONST_TOOL2; states: NT_CONST_TOOL3, ~0: any. */
+enum {
+	NT_OFF_KERNEL_STACK = 1 << NT_TASK_FIRST_TOOL,
+	NT_OFF_USER_STACK = 2 << NT_TASK_FIRST_TOOL,
+	NT_OFF_WAKER = 4 << NT_TASK_FIRST_TOOL,
+};
+enum nt_off_stat { NT_STAT_OFF_NO_KERNEL = NT_STAT_TOOL0, NT_STAT_OFF_NO_USER };
+
+#endif
