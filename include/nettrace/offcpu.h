@@ -19,6 +19,5 @@ struct nt_offcpu_opts {
 };
 
 extern const struct nt_engine nt_offcpu_engine;
-bool nt_offcpu_wants_wakeups(const void *opts);	/* hooks[].wanted */
 
 #endif

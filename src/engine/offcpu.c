@@ -14,12 +14,6 @@ static const struct nt_offcpu_opts *opts_of(const struct nt_run *r)
 	return nt_run_opts(r);
 }
 
-bool nt_offcpu_wants_wakeups(const void *opts)
-{
-	(void)opts;
-	return true;
-}
-
 static uint64_t switches(const struct nt_offcpu_opts *o)
 {
 	return (o->pid.n ? NT_TASK_BY_TGID : 0) | (o->tid.n ? NT_TASK_BY_TID : 0) |

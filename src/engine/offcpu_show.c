@@ -85,9 +85,22 @@ static void stacks_text(struct nt_run *r, const struct nt_off_key *k, const stru
 		nt_text(out, "    [Missed User Stack]\n");
 }
 
+/* Bits of include/linux/sched.h, words of /proc/PID/status. */
+static const char *state_text(uint32_t state, char *buf, size_t size)
+{
+	const char *word = (state & 0x402) == 0x402 ? "idle" : state & 0x1 ? "sleeping" :
+			   state & 0x2 ? "uninterruptible" : state & 0xc ? "stopped" : "not running";
+
+	if (state)
+		snprintf(buf, size, "%s (state 0x%x)", word, state);
+	else
+		snprintf(buf, size, "runnable");
+	return buf;
+}
+
 static void row_text(struct nt_run *r, const struct nt_offcpu_row *row)
 {
-	char comm[80], max[24], queued[24], state[16] = "runnable";
+	char comm[80], max[24], queued[24], state[40];
 	struct nt_out *out = nt_run_out(r);
 	struct nt_offcpu_frames f;
 
@@ -99,12 +112,11 @@ static void row_text(struct nt_run *r, const struct nt_offcpu_row *row)
 		nt_fmt_escape(row->key.waker, strnlen(row->key.waker, 16), comm, sizeof(comm));
 		nt_text(out, "    %-16s %s\n", "woken by", comm);
 	}
-	if (row->key.state)
-		snprintf(state, sizeof(state), "state 0x%x", row->key.state);
 	nt_text(out, "        %llu us in %llu %s, max %s, %s of it on the run queue, %s%s\n\n",
 		(unsigned long long)(row->val.total_ns / 1000), (unsigned long long)row->val.count,
 		row->val.count == 1 ? "wait" : "waits", nt_fmt_ns(row->val.max_ns, max, sizeof(max)),
-		nt_fmt_ns(row->val.queued_ns, queued, sizeof(queued)), state,
+		nt_fmt_ns(row->val.queued_ns, queued, sizeof(queued)),
+		state_text(row->key.state, state, sizeof(state)),
 		row->blocked ? ", not back yet" : "");
 }
 

@@ -72,7 +72,7 @@ check_jq "samples are numbered and without gaps" mix '[.[] | select(.type == "in
     .p50_delay_us <= .p99_delay_us))'
 # --- a real-time thread that keeps the CPU for 50 ms ----------------------------------------
 bg nthog ./nthog --do sleep --count 3 --sleep-us 150000 --run-us 50000 --cpu 0 --fifo 50 --wait-file go2
-bg ntvictim ./ntvictim --do sleep --count 400 --sleep-us 1000 --run-us 100 --cpu 0 --fifo 10 --wait-file go2
+bg ntvictim ./ntvictim --do sleep --count 550 --sleep-us 1000 --run-us 100 --cpu 0 --fifo 10 --wait-file go2
 wait_for 20 eval 'grep -q ready nthog.out && grep -q ready ntvictim.out'
 nt_start hog sched_latency_monitor -p ntvictim -i 0.2 --period 0.2 --threshold 40000 --stack
 lab_spawn text txt "$NETTRACE" sched_latency_monitor --all -i 1 -v --threshold 45000
