@@ -58,6 +58,16 @@ NT_INLINE __u64 nt_task_wanted(const bool direct, struct task_struct *p)
 	return c ? c->start_ns : 0;
 }
 
+/* The running thread, asked by ids alone. */
+NT_INLINE bool nt_current_wanted(void)
+{
+	const __u64 how = nt_const(NT_CONST_TOOL0);
+	__u64 ids = bpf_get_current_pid_tgid();
+	__u32 id = how & NT_TASK_BY_TGID ? ids >> 32 : ids;
+
+	return !(how & (NT_TASK_BY_TGID | NT_TASK_BY_TID)) || bpf_map_lookup_elem(&nt_tasks, &id);
+}
+
 /* 0: runnable. Read from the task, as sched_switch tells it from 5.18 on only; a preempted thread
  * may have prepared to sleep, but is still on the run queue. */
 NT_INLINE __u64 nt_task_state(const bool direct, struct task_struct *p)

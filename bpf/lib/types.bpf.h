@@ -137,7 +137,13 @@ struct sched_entity {
 	__u64 sum_exec_runtime;
 };
 
+struct thread_info {
+	unsigned long flags;
+	__u32 status;		/* x86 */
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	struct sched_entity se;
 	unsigned int __state;
 	unsigned int flags;

@@ -39,6 +39,7 @@ void nt_hist_init(struct nt_hist *h);
 void nt_hist_merge(struct nt_hist *h, const struct nt_hist_raw *raw);
 void nt_hist_add(struct nt_hist *h, uint64_t value);
 void nt_hist_add_n(struct nt_hist *h, uint64_t value, uint64_t n);	/* n times the value */
+void nt_hist_join(struct nt_hist *h, const struct nt_hist *other);	/* other's values too */
 /* out = a - b, for interval figures from two cumulative snapshots; min and max of the result
  * are bucket bounds. */
 void nt_hist_diff(struct nt_hist *out, const struct nt_hist *a, const struct nt_hist *b);

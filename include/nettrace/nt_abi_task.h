@@ -89,4 +89,53 @@ enum {
 };
 enum nt_off_stat { NT_STAT_OFF_NO_KERNEL = NT_STAT_TOOL0, NT_STAT_OFF_NO_USER };
 
+/* ---- calls that take a lock or wait at one (lib/lock.bpf.h) ---- */
+#define NT_LOCK_CLASSES 4		/* what a tool tells apart: its own numbers, and bits of NT_CONST_TOOL1 */
+struct nt_lock_call {			/* a thread that is in such a call, by its tid */
+	__u64 since_ns;
+	__u64 addr;			/* of the lock in its process */
+	__u32 tgid;
+	__u32 class;
+	__s32 stack;			/* id in nt_stacks; negative: none */
+	__u32 owner_tid;		/* as the lock word says; 0: it does not */
+	char comm[16];
+};
+NT_ASSERT_SIZE(struct nt_lock_call, 48);
+struct nt_lock_key {
+	__u64 addr;
+	__u32 tgid;
+	__u32 class;
+};
+struct nt_lock_val {
+	__u64 calls, total_ns, max_ns;
+	__u64 timeouts, again, interrupted, failed;	/* by the call's result */
+	__u64 woken;			/* threads, by calls that wake */
+	__u32 last_tid;
+	__u32 peer_tid;			/* owner, or who woke last; 0: not known */
+	char comm[16];			/* of the last thread */
+	char peer_comm[16];		/* "" for an owner */
+};
+NT_ASSERT_SIZE(struct nt_lock_val, 104);
+struct nt_lock_stack_key {
+	struct nt_lock_key lock;
+	__s32 stack;
+	__u32 pad;
+};
+NT_ASSERT_SIZE(struct nt_lock_stack_key, 24);
+struct nt_lock_stack_val {
+	__u64 calls, total_ns, max_ns;
+};
+struct nt_lock_waker {
+	__u32 tid;
+	__u32 pad;
+	char comm[16];
+};
+/* NT_CONST_TOOL1: classes that are measured; NT_CONST_TOOL2: least time in ns. */
+enum { NT_LOCK_STACK = 1 << NT_TASK_FIRST_TOOL };
+enum nt_lock_stat {
+	NT_STAT_LOCK_BELOW = NT_STAT_TOOL0,	/* calls shorter than the least time */
+	NT_STAT_LOCK_NO_STACK,
+};
+enum nt_futex_class { NT_FUTEX_WAIT, NT_FUTEX_WAKE, NT_FUTEX_PI, NT_FUTEX_REQUEUE };
+
 #endif

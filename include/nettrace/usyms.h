@@ -33,5 +33,12 @@ bool nt_usyms_mapped(struct nt_usyms *u, uint32_t pid, uint64_t addr);
  * unknown. Both are valid until the next call. */
 const char *nt_usyms_lookup(struct nt_usyms *u, uint32_t pid, uint64_t addr, uint64_t *offset,
 			    const char **module);
+/* "function[+offset] [module]", or the address where it is unknown, into buf; returns buf. */
+enum { NT_USYM_OFFSET = 1, NT_USYM_MODULE = 2 };
+const char *nt_usyms_text(struct nt_usyms *u, uint32_t pid, uint64_t addr, unsigned int what, char *buf,
+			  size_t size);
+/* Which mapping of the process an address of data lies in, as /proc/PID/maps has it now: "[heap]+0x10",
+ * "libc.so.6+0x1f0" (offset in the mapping), "anonymous+0x..."; "" if it is not known. Returns buf. */
+const char *nt_umap_text(uint32_t pid, uint64_t addr, char *buf, size_t size);
 
 #endif

@@ -77,6 +77,18 @@ static uint64_t minus(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
+void nt_hist_join(struct nt_hist *h, const struct nt_hist *other)
+{
+	h->count += other->count;
+	h->sum += other->sum;
+	if (other->count && other->min < h->min)
+		h->min = other->min;
+	if (other->max > h->max)
+		h->max = other->max;
+	for (size_t i = 0; i < NT_HIST_SLOTS; i++)
+		h->slot[i] += other->slot[i];
+}
+
 void nt_hist_diff(struct nt_hist *out, const struct nt_hist *a, const struct nt_hist *b)
 {
 	uint64_t min = a->min, max = a->max, last;

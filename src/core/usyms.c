@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "nettrace/out.h"
 #include "nettrace/usyms.h"
 
 #define REREAD_NS 1000000000ULL		/* a process's mappings at most once a second */
@@ -226,4 +227,55 @@ const char *nt_usyms_lookup(struct nt_usyms *u, uint32_t pid, uint64_t addr, uin
 	slash = strrchr(f->path, '/');
 	*module = slash ? slash + 1 : f->path;
 	return f->elf ? nt_elf_lookup(f->elf, addr - m->start + m->pgoff, offset) : NULL;
+}
+
+const char *nt_usyms_text(struct nt_usyms *u, uint32_t pid, uint64_t addr, unsigned int what, char *buf,
+			  size_t size)
+{
+	char name[256] = "", offset[24] = "";
+	const char *module, *known;
+	uint64_t off = 0;
+
+	known = nt_usyms_lookup(u, pid, addr, &off, &module);
+	if (known)
+		nt_fmt_escape(known, strlen(known), name, sizeof(name));
+	else
+		snprintf(name, sizeof(name), "0x%llx", (unsigned long long)addr);
+	if (known && (what & NT_USYM_OFFSET))
+		snprintf(offset, sizeof(offset), "+0x%llx", (unsigned long long)off);
+	if (!module || !(what & NT_USYM_MODULE))
+		snprintf(buf, size, "%s%s", name, offset);
+	else
+		snprintf(buf, size, module[0] == '[' ? "%s%s %s" : "%s%s [%s]", name, offset, module);
+	return buf;
+}
+
+const char *nt_umap_text(uint32_t pid, uint64_t addr, char *buf, size_t size)
+{
+	unsigned long long start, end;
+	char path[64], *line = NULL;
+	size_t cap = 0;
+	FILE *f;
+
+	buf[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	f = fopen(path, "re");
+	while (f && getline(&line, &cap, f) > 0) {
+		int at = 0;
+		char *name, *slash;
+
+		if (sscanf(line, "%llx-%llx %*s %*s %*s %*s %n", &start, &end, &at) < 2 || !at || addr < start ||
+		    addr >= end)
+			continue;
+		name = line + at;
+		name[strcspn(name, "\n")] = '\0';
+		slash = strrchr(name, '/');
+		name = !*name ? "anonymous" : slash ? slash + 1 : name;
+		snprintf(buf, size, "%.40s+0x%llx", name, (unsigned long long)(addr - start));
+		break;
+	}
+	if (f)
+		fclose(f);
+	free(line);
+	return buf;
 }

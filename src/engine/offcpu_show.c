@@ -10,48 +10,27 @@ static const struct nt_offcpu_opts *opts_of(const struct nt_run *r)
 	return nt_run_opts(r);
 }
 
-static size_t with_offset(char *buf, size_t size, const char *name, const char *module, uint64_t off,
-			  bool offsets)
-{
-	int n = offsets ? snprintf(buf, size, "%s+0x%llx", name, (unsigned long long)off)
-			: snprintf(buf, size, "%s", name);
-
-	if (module && n > 0 && (size_t)n < size)
-		n += snprintf(buf + n, size - (size_t)n, module[0] == '[' ? " %s" : " [%s]", module);
-	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
-}
-
-/* "function[+offset] [module]", an address where it is unknown. */
+/* "function[+offset]", an address where it is unknown; modules are part of the kernel's names. */
 static const char *kernel_name(struct nt_run *r, uint64_t addr, bool offsets, char *buf, size_t size)
 {
 	const struct nt_resolver *names = nt_run_names(r);
 	uint64_t off = 0;
 	const char *name = names->ksym(names->ctx, addr, &off);
 
-	if (name)
-		with_offset(buf, size, name, NULL, off, offsets);
-	else
+	if (!name)
 		snprintf(buf, size, "0x%llx", (unsigned long long)addr);
+	else if (offsets)
+		snprintf(buf, size, "%s+0x%llx", name, (unsigned long long)off);
+	else
+		snprintf(buf, size, "%s", name);
 	return buf;
 }
 
 static const char *user_name(struct nt_run *r, uint32_t pid, uint64_t addr, bool offsets, bool module,
 			     char *buf, size_t size)
 {
-	struct nt_offcpu_priv *p = nt_run_priv(r);
-	char escaped[256], name_buf[24];
-	const char *file;
-	uint64_t off = 0;
-	const char *name = nt_usyms_lookup(p->usyms, pid, addr, &off, &file);
-
-	if (name) {
-		with_offset(buf, size, nt_fmt_escape(name, strlen(name), escaped, sizeof(escaped)),
-			    module ? file : NULL, off, offsets);
-		return buf;
-	}
-	snprintf(name_buf, sizeof(name_buf), "0x%llx", (unsigned long long)addr);
-	with_offset(buf, size, name_buf, module ? file : NULL, 0, false);
-	return buf;
+	return nt_usyms_text(((struct nt_offcpu_priv *)nt_run_priv(r))->usyms, pid, addr,
+			     (offsets ? NT_USYM_OFFSET : 0) | (module ? NT_USYM_MODULE : 0), buf, size);
 }
 
 /* Stacks that were asked for and that the kernel could not store. */

@@ -151,18 +151,6 @@ static size_t fill_all(struct nt_run *r, const struct nt_sched_shot *base, const
 }
 
 /* ---- output ---- */
-static void add_hist(struct nt_hist *sum, const struct nt_hist *h)
-{
-	sum->count += h->count;
-	sum->sum += h->sum;
-	if (h->count && h->min < sum->min)
-		sum->min = h->min;
-	if (h->max > sum->max)
-		sum->max = h->max;
-	for (size_t i = 0; i < NT_HIST_SLOTS; i++)
-		sum->slot[i] += h->slot[i];
-}
-
 static void json_rows(struct nt_run *r, const struct nt_sched_row *rows, size_t n)
 {
 	struct nt_out *o = nt_run_out(r);
@@ -241,7 +229,7 @@ void nt_sched_show(struct nt_run *r, const struct nt_sched_shot *base, const str
 
 	nt_hist_init(&sum);
 	for (size_t i = 0; i < n; i++) {
-		add_hist(&sum, &rows[i].hist);
+		nt_hist_join(&sum, &rows[i].hist);
 		run_ms += rows[i].runtime_ms;
 		switches += rows[i].switches;
 	}

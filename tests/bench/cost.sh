@@ -23,6 +23,7 @@ load() {
     case $1 in
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
         kernel_icmp_rtt | icmp_drop_detector) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
+        futex) "$BENCH" futex "$N" "$ROUNDS" ;;
         sched_latency_monitor | offcputime_ts) "$BENCH" threads "$N" "$ROUNDS" ;;
         *) in_a "$BENCH" frames va "$N" "$ROUNDS" ;;
     esac
@@ -45,7 +46,7 @@ options() {
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace) echo "--interval 1000" ;;
-        sched_latency_monitor | offcputime_ts) echo "--interval 1000" ;;
+        sched_latency_monitor | offcputime_ts | futex) echo "--interval 1000" ;;
     esac
 }
 
@@ -53,6 +54,7 @@ options() {
 everything() {
     case $1 in
         sched_latency_monitor) echo "--all" ;;
+        futex) echo "--op all" ;;
     esac
 }
 
@@ -121,3 +123,4 @@ measure tcp_drop_detector "--dst-port 1" "tcp dst port 1" ""    # the frames are
 # Threads, not packets: filters are names, and there are no expressions.
 measure sched_latency_monitor "--process nobody" "" "--process nt-bench"
 measure offcputime_ts "--pid 2147483647" "" "--user-threads-only --user-stacks-only"
+measure futex "--pid 2147483647" "" "--op wait"

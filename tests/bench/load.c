@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -177,6 +179,24 @@ int bench_threads(int argc, char **argv)
 		for (int i = 0; i < atoi(argv[0]); i++)
 			if (write(there[1], &c, 1) != 1 || read(back[0], &c, 1) != 1)
 				bench_die("pipe");
+		round_done(bench_now() - start);
+	}
+	return 0;
+}
+
+/* Nobody waits, and the value is another one: two calls that return at once. */
+int bench_futex(int argc, char **argv)
+{
+	unsigned int word = 0;
+
+	need(argc, 2);
+	for (int round = 0; round <= atoi(argv[1]); round++) {
+		uint64_t start = bench_now();
+
+		for (int i = 0; i < atoi(argv[0]); i++) {
+			syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+			syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+		}
 		round_done(bench_now() - start);
 	}
 	return 0;
