@@ -173,6 +173,19 @@ SEC("kretprobe") int stem##__kretprobe(struct pt_regs *ctx)				\
 NT_GATED(false, stem##__body(ctx, false, PT_REGS_RC(ctx)))				\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ret)
 
+/* Entry and return of a function of user space: stem__uprobe, stem__uretprobe. */
+#define NT_USER(stem, args...)								\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ##args);			\
+SEC("uprobe") int stem##__uprobe(struct pt_regs *ctx)					\
+NT_GATED(false, stem##__body(ctx, false, NT_ARGS_REGS(args)))				\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ##args)
+
+#define NT_USER_RET(stem, ret)								\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ret);				\
+SEC("uretprobe") int stem##__uretprobe(struct pt_regs *ctx)				\
+NT_GATED(false, stem##__body(ctx, false, PT_REGS_RC(ctx)))				\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ret)
+
 #define NT_LICENSE char LICENSE[] SEC("license") = "GPL"
 
 #endif

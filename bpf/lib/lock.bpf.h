@@ -56,7 +56,7 @@ NT_INLINE bool nt_lock_measured(__u32 class)
 }
 
 /* The running thread enters a call. */
-NT_INLINE void nt_lock_begin(void *ctx, __u64 addr, __u32 class, __u32 owner_tid)
+NT_INLINE void nt_lock_begin(void *ctx, __u64 addr, __u32 class, __u32 owner_tid, __u64 caller)
 {
 	__u64 ids = bpf_get_current_pid_tgid();
 	struct nt_lock_call c;
@@ -67,6 +67,7 @@ NT_INLINE void nt_lock_begin(void *ctx, __u64 addr, __u32 class, __u32 owner_tid
 	c.tgid = ids >> 32;
 	c.class = class;
 	c.owner_tid = owner_tid;
+	c.caller = caller;
 	c.stack = NT_NO_STACK;
 	bpf_get_current_comm(c.comm, sizeof(c.comm));
 	if ((nt_const(NT_CONST_TOOL0) & NT_LOCK_STACK) && nt_lock_measured(class)) {
@@ -136,6 +137,7 @@ NT_INLINE void nt_lock_count_stack(const struct nt_lock_call *c, const struct nt
 	struct nt_lock_stack_val zero = { 0 }, *v;
 	struct nt_lock_stack_key s = { .lock = *k };
 
+	s.caller = c->caller;
 	s.stack = c->stack;
 	v = odd ? nt_lock_row(&nt_lock_stacks1, &s, &zero) : nt_lock_row(&nt_lock_stacks0, &s, &zero);
 	if (!v)

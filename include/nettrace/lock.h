@@ -14,6 +14,7 @@ struct nt_lock_opts {
 	uint32_t unit;			/* of the histogram in text: enum nt_lock_unit */
 	double min_us;
 	bool stack;
+	bool by_path;			/* check(): text is about code paths, not locks */
 	unsigned int classes;		/* check(): bit of each class that is measured */
 };
 enum nt_lock_unit { NT_LOCK_US, NT_LOCK_MS };
@@ -21,7 +22,10 @@ enum nt_lock_unit { NT_LOCK_US, NT_LOCK_MS };
 struct nt_lock_desc {			/* nt_tool.engine_data */
 	const char *classes;		/* words in the order of their numbers, '|' between */
 	unsigned int waiting;		/* bits of the classes whose calls wait for others */
+	unsigned int contended;		/* bits of the classes that had to wait; 0: it is not known */
 	const char *title;		/* of the histogram: "time in futex calls" */
+	/* In prepare(), with the processes that are meant: names files for hooks in user space. */
+	int (*files)(struct nt_run *r, const uint32_t *pid, size_t n, struct nt_err *err);
 };
 
 extern const struct nt_engine nt_lock_engine;

@@ -98,9 +98,10 @@ struct nt_lock_call {			/* a thread that is in such a call, by its tid */
 	__u32 class;
 	__s32 stack;			/* id in nt_stacks; negative: none */
 	__u32 owner_tid;		/* as the lock word says; 0: it does not */
+	__u64 caller;			/* of the function that was hooked; 0: not known, or a system call */
 	char comm[16];
 };
-NT_ASSERT_SIZE(struct nt_lock_call, 48);
+NT_ASSERT_SIZE(struct nt_lock_call, 56);
 struct nt_lock_key {
 	__u64 addr;
 	__u32 tgid;
@@ -118,10 +119,11 @@ struct nt_lock_val {
 NT_ASSERT_SIZE(struct nt_lock_val, 104);
 struct nt_lock_stack_key {
 	struct nt_lock_key lock;
+	__u64 caller;
 	__s32 stack;
 	__u32 pad;
 };
-NT_ASSERT_SIZE(struct nt_lock_stack_key, 24);
+NT_ASSERT_SIZE(struct nt_lock_stack_key, 32);
 struct nt_lock_stack_val {
 	__u64 calls, total_ns, max_ns;
 };
@@ -135,6 +137,9 @@ enum { NT_LOCK_STACK = 1 << NT_TASK_FIRST_TOOL };
 enum nt_lock_stat {
 	NT_STAT_LOCK_BELOW = NT_STAT_TOOL0,	/* calls shorter than the least time */
 	NT_STAT_LOCK_NO_STACK,
+};
+enum nt_rwlock_class {			/* calls that had to wait have the odd number */
+	NT_RWLOCK_WR, NT_RWLOCK_WR_WAIT, NT_RWLOCK_RD, NT_RWLOCK_RD_WAIT,
 };
 enum nt_futex_class { NT_FUTEX_WAIT, NT_FUTEX_WAKE, NT_FUTEX_PI, NT_FUTEX_REQUEUE };
 

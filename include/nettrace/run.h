@@ -82,6 +82,11 @@ void nt_run_unwatch(struct nt_run *r, int fd);	/* closes it if it is a timer */
 void nt_run_const(struct nt_run *r, enum nt_const_id id, uint64_t value);	/* configure() */
 int nt_run_map_fd(const struct nt_run *r, const char *map);			/* -1: no such map */
 int nt_run_map_entries(struct nt_run *r, const char *map, uint32_t n);		/* configure() */
+/* prepare(): hooks of user space are attached in this file, too. pid 0: for every process. 0 or -ENOMEM. */
+int nt_run_user_file(struct nt_run *r, const char *path, uint32_t pid);
+/* The same for every file that the processes (n 0: all) have mapped and that has one of the functions,
+ * '|' between. Exit 3 with *err, which names places that were searched, if there is none. */
+int nt_run_user_search(struct nt_run *r, const uint32_t *pid, size_t n, const char *functions, struct nt_err *err);
 bool nt_run_hooked(const struct nt_run *r, const char *stem);	/* in the plan: attached or about to be */
 uint64_t nt_run_stat(struct nt_run *r, uint32_t stat);			/* sum over CPUs */
 void nt_run_stat_cpus(struct nt_run *r, uint32_t stat, uint64_t *per_cpu, size_t n);

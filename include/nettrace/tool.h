@@ -21,10 +21,13 @@ enum nt_prog_kind {
 	NT_PROG_TP_BTF, NT_PROG_RAW_TP,
 	NT_PROG_FENTRY, NT_PROG_KPROBE,
 	NT_PROG_FEXIT, NT_PROG_KRETPROBE,
+	NT_PROG_UPROBE, NT_PROG_URETPROBE,
 	NT_PROG_KINDS,
 };
 
-enum nt_hook_type { NT_HOOK_TP, NT_HOOK_FUNC, NT_HOOK_RET };
+/* The last two: entry and return of functions of user space, in every file that the engine names with
+ * nt_run_user_file(); targets are the names of one function, in order. */
+enum nt_hook_type { NT_HOOK_TP, NT_HOOK_FUNC, NT_HOOK_RET, NT_HOOK_USER, NT_HOOK_USER_RET };
 enum nt_need {
 	NT_REQUIRED,	/* without it the tool cannot run: exit 3 */
 	NT_OPTIONAL,	/* without it .loss is what the user does not see */

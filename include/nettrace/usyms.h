@@ -20,6 +20,8 @@ void nt_elf_close(struct nt_elf *e);
 size_t nt_elf_functions(const struct nt_elf *e);
 /* Function at an offset in the file; NULL if there is none. *offset is within it. */
 const char *nt_elf_lookup(const struct nt_elf *e, uint64_t file_offset, uint64_t *offset);
+/* Offset in the file of the function; 0: there is none. */
+uint64_t nt_elf_find(const struct nt_elf *e, const char *function);
 
 /* ---- processes ---- */
 struct nt_usyms;
@@ -37,8 +39,5 @@ const char *nt_usyms_lookup(struct nt_usyms *u, uint32_t pid, uint64_t addr, uin
 enum { NT_USYM_OFFSET = 1, NT_USYM_MODULE = 2 };
 const char *nt_usyms_text(struct nt_usyms *u, uint32_t pid, uint64_t addr, unsigned int what, char *buf,
 			  size_t size);
-/* Which mapping of the process an address of data lies in, as /proc/PID/maps has it now: "[heap]+0x10",
- * "libc.so.6+0x1f0" (offset in the mapping), "anonymous+0x..."; "" if it is not known. Returns buf. */
-const char *nt_umap_text(uint32_t pid, uint64_t addr, char *buf, size_t size);
 
 #endif

@@ -179,6 +179,8 @@ static void register_handlers(void)
 		{ "raw_tp", BPF_PROG_TYPE_RAW_TRACEPOINT, 0 },
 		{ "kprobe", BPF_PROG_TYPE_KPROBE, 0 },
 		{ "kretprobe", BPF_PROG_TYPE_KPROBE, 0 },
+		{ "uprobe", BPF_PROG_TYPE_KPROBE, 0 },
+		{ "uretprobe", BPF_PROG_TYPE_KPROBE, 0 },
 	};
 	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = prepare_load);
 	static bool done;
@@ -317,7 +319,8 @@ static int configure(struct nt_run *r, struct nt_err *err)
 
 /* ---- loading and attaching ---- */
 
-static struct bpf_link *attach_one(struct nt_run *r, struct nt_plan_hook *h)
+/* 0 with *link (NULL in user space, where there are several), or -errno. */
+static int attach_one(struct nt_run *r, struct nt_plan_hook *h, struct bpf_link **link)
 {
 	const struct nt_candidate *c = &h->cand[h->chosen];
 	struct bpf_program *p;
@@ -325,20 +328,24 @@ static struct bpf_link *attach_one(struct nt_run *r, struct nt_plan_hook *h)
 
 	nt_plan_prog(h, name, sizeof(name));
 	p = bpf_object__find_program_by_name(r->bpf.obj, name);
-	if (!p) {
-		errno = ENOENT;
-		return NULL;
-	}
+	if (!p)
+		return -ENOENT;
+	errno = 0;
 	switch (c->kind) {
-	case NT_PROG_RAW_TP: return bpf_program__attach_raw_tracepoint(p, c->target);
+	case NT_PROG_UPROBE:
+	case NT_PROG_URETPROBE: return nt_uprobe_attach(r, h, p);
+	case NT_PROG_RAW_TP: *link = bpf_program__attach_raw_tracepoint(p, c->target); break;
 	case NT_PROG_KPROBE:
-	case NT_PROG_KRETPROBE: return nt_kprobe_attach(r, h, p);
-	default: return bpf_program__attach_trace(p);
+	case NT_PROG_KRETPROBE: *link = nt_kprobe_attach(r, h, p); break;
+	default: *link = bpf_program__attach_trace(p);
 	}
+	return *link ? 0 : errno ? -errno : -EINVAL;
 }
 
 static int attach_all(struct nt_run *r, struct nt_plan_hook **bad)
 {
+	int rc;
+
 	r->bpf.link = calloc(r->plan.n, sizeof(*r->bpf.link));
 	if (!r->bpf.link)
 		return -ENOMEM;
@@ -347,10 +354,10 @@ static int attach_all(struct nt_run *r, struct nt_plan_hook **bad)
 
 		if (h->off || h->chosen < 0)
 			continue;
-		r->bpf.link[i] = attach_one(r, h);
-		if (!r->bpf.link[i]) {
+		rc = attach_one(r, h, &r->bpf.link[i]);
+		if (rc) {
 			*bad = h;
-			return errno ? -errno : -EINVAL;
+			return rc;
 		}
 	}
 	return 0;
@@ -362,6 +369,7 @@ void nt_bpf_close(struct nt_run *r)
 		bpf_link__destroy(r->bpf.link[i]);
 		nt_kprobe_remove(&r->plan.hook[i]);
 	}
+	nt_uprobe_detach(r);
 	free(r->bpf.link);
 	r->bpf.link = NULL;
 	bpf_object__close(r->bpf.obj);

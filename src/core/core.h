@@ -75,6 +75,9 @@ int nt_unpack(const uint8_t *data, const uint8_t *end, void *memory, size_t byte
 struct nt_bpf {
 	struct bpf_object *obj;
 	struct bpf_link **link;		/* one per plan hook */
+	struct nt_user_file *user_file;	/* those in which hooks of user space are attached */
+	struct bpf_link **user_link;
+	size_t n_user_files, n_user_links;
 	struct nt_consts consts;
 	bool ringbuf;
 	char last_prog[64];		/* handed to the kernel last: the one that a failure means */
@@ -86,6 +89,17 @@ int nt_bpf_load(struct nt_run *r, struct nt_err *err);	/* with fallbacks; attach
 void nt_bpf_close(struct nt_run *r);
 void nt_bpf_gate(struct nt_run *r, bool open);
 int nt_bpf_check_caps(struct nt_err *err);
+
+/* ---- uprobe.c ---- */
+struct nt_user_file {
+	char *path;
+	uint32_t pid;			/* 0: every process */
+};
+/* Attaches the program in every file that has the function of the hook's chosen candidate; 0 if there
+ * is one, else -errno. */
+int nt_uprobe_attach(struct nt_run *r, const struct nt_plan_hook *h, struct bpf_program *p);
+void nt_uprobe_detach(struct nt_run *r);	/* all of them; the files are forgotten */
+bool nt_uprobe_possible(void);
 
 /* ---- kprobe.c ---- */
 /* perf's type number of kprobes, -1: this kernel's perf has none. */

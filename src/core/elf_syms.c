@@ -197,3 +197,18 @@ const char *nt_elf_lookup(const struct nt_elf *e, uint64_t file_offset, uint64_t
 		*offset = addr - e->func[lo].addr;
 	return e->strings + e->func[lo].name;
 }
+
+uint64_t nt_elf_find(const struct nt_elf *e, const char *function)
+{
+	for (size_t i = 0; i < e->n; i++) {
+		if (strcmp(e->strings + e->func[i].name, function))
+			continue;
+		for (size_t k = 0; k < e->n_load; k++) {
+			const Elf64_Phdr *p = &e->load[k];
+
+			if (e->func[i].addr >= p->p_vaddr && e->func[i].addr - p->p_vaddr < p->p_filesz)
+				return e->func[i].addr - p->p_vaddr + p->p_offset;
+		}
+	}
+	return 0;
+}

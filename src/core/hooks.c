@@ -21,6 +21,7 @@ static const char *const kind_names[NT_PROG_KINDS] = {
 	[NT_PROG_TP_BTF] = "tp_btf", [NT_PROG_RAW_TP] = "raw_tp",
 	[NT_PROG_FENTRY] = "fentry", [NT_PROG_KPROBE] = "kprobe",
 	[NT_PROG_FEXIT] = "fexit", [NT_PROG_KRETPROBE] = "kretprobe",
+	[NT_PROG_UPROBE] = "uprobe", [NT_PROG_URETPROBE] = "uretprobe",
 };
 
 const char *nt_prog_kind_name(enum nt_prog_kind k)
@@ -36,8 +37,13 @@ static enum nt_prog_kind typed_kind(enum nt_hook_type t)
 
 enum nt_prog_kind nt_prog_plain_kind(enum nt_hook_type t)
 {
-	return t == NT_HOOK_TP ? NT_PROG_RAW_TP : t == NT_HOOK_FUNC ? NT_PROG_KPROBE
-								    : NT_PROG_KRETPROBE;
+	static const enum nt_prog_kind kinds[] = {
+		[NT_HOOK_TP] = NT_PROG_RAW_TP, [NT_HOOK_FUNC] = NT_PROG_KPROBE,
+		[NT_HOOK_RET] = NT_PROG_KRETPROBE,
+		[NT_HOOK_USER] = NT_PROG_UPROBE, [NT_HOOK_USER_RET] = NT_PROG_URETPROBE,
+	};
+
+	return kinds[t];
 }
 
 static void add_candidate(struct nt_plan_hook *h, enum nt_prog_kind kind, const char *target,
@@ -51,6 +57,11 @@ static void add_candidate(struct nt_plan_hook *h, enum nt_prog_kind kind, const 
 	c->kind = kind;
 	c->tp_args = tp_args;
 	memcpy(c->target, target, len);
+}
+
+static bool in_user_space(const struct nt_hook *h)
+{
+	return h->type == NT_HOOK_USER || h->type == NT_HOOK_USER_RET;
 }
 
 /* Module BTF is looked through only for functions that the kernel proper has not. */
@@ -114,6 +125,11 @@ static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt
 	const char *p = h->hook->targets;
 	char tracepoint[64];
 
+	/* Which of the names it is differs from file to file: nt_uprobe_attach(). */
+	if (in_user_space(h->hook)) {
+		add_candidate(h, nt_prog_plain_kind(h->hook->type), p, strcspn(p, "|"), -1);
+		return;
+	}
 	while (*p) {
 		size_t len = strcspn(p, "|");
 		const char *colon = memchr(p, ':', len), *name = colon ? colon + 1 : p;
@@ -283,6 +299,11 @@ static bool no_kprobes(void)
 	       access("/sys/kernel/debug/tracing/kprobe_events", F_OK);
 }
 
+static bool is_user_probe(enum nt_prog_kind k)
+{
+	return k == NT_PROG_UPROBE || k == NT_PROG_URETPROBE;
+}
+
 /* A kernel that forbids or lacks the whole mechanism: one answer is enough. */
 static void refuse_all(struct nt_run *r, bool (*of)(enum nt_prog_kind k), const char *what, int err_no)
 {
@@ -313,6 +334,10 @@ void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, enum nt_refusal wh
 	}
 	if (what == NT_REFUSED_ATTACH && is_probe(c->kind) && no_kprobes()) {
 		refuse_all(r, is_probe, "this kernel has no kprobes", err_no);
+		return;
+	}
+	if (what == NT_REFUSED_ATTACH && is_user_probe(c->kind) && !nt_uprobe_possible()) {
+		refuse_all(r, is_user_probe, "this kernel has no uprobes", err_no);
 		return;
 	}
 	refuse(h, c, texts[what], err_no);

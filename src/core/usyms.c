@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "nettrace/out.h"
+#include "nettrace/umaps.h"
 #include "nettrace/usyms.h"
 
 #define REREAD_NS 1000000000ULL		/* a process's mappings at most once a second */
@@ -87,28 +88,20 @@ static ssize_t file_of(struct nt_usyms *u, uint64_t dev, uint64_t ino, const cha
 	return (ssize_t)u->n_files++;
 }
 
-/* "7f..-7f.. r-xp 00001000 fd:01 1234   /usr/lib/libc.so.6" */
 static int add_line(struct nt_usyms *u, struct process *p, char *line)
 {
-	unsigned long long start, end, pgoff, ino;
-	unsigned int major, minor;
+	struct nt_umap l;
 	struct mapping *m;
-	char perms[8];
 	ssize_t file;
-	int at = 0;
 
-	if (sscanf(line, "%llx-%llx %7s %llx %x:%x %llu %n", &start, &end, perms, &pgoff, &major, &minor,
-		   &ino, &at) < 7 || !at || perms[2] != 'x' || !line[at])
+	if (nt_umap_parse(&l, line) || !l.executable || !*l.name)
 		return 0;
-	line[at + (int)strcspn(line + at, "\n")] = '\0';
-	if (!line[at])
-		return 0;
-	file = file_of(u, (uint64_t)major << 32 | minor, ino, line + at);
+	file = file_of(u, l.dev, l.ino, l.name);
 	m = file < 0 ? NULL : realloc(p->map, (p->n + 1) * sizeof(*m));
 	if (!m)
 		return -ENOMEM;
 	p->map = m;
-	m[p->n++] = (struct mapping){ start, end, pgoff, (size_t)file };
+	m[p->n++] = (struct mapping){ l.start, l.end, l.pgoff, (size_t)file };
 	return 0;
 }
 
@@ -247,35 +240,5 @@ const char *nt_usyms_text(struct nt_usyms *u, uint32_t pid, uint64_t addr, unsig
 		snprintf(buf, size, "%s%s", name, offset);
 	else
 		snprintf(buf, size, module[0] == '[' ? "%s%s %s" : "%s%s [%s]", name, offset, module);
-	return buf;
-}
-
-const char *nt_umap_text(uint32_t pid, uint64_t addr, char *buf, size_t size)
-{
-	unsigned long long start, end;
-	char path[64], *line = NULL;
-	size_t cap = 0;
-	FILE *f;
-
-	buf[0] = '\0';
-	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
-	f = fopen(path, "re");
-	while (f && getline(&line, &cap, f) > 0) {
-		int at = 0;
-		char *name, *slash;
-
-		if (sscanf(line, "%llx-%llx %*s %*s %*s %*s %n", &start, &end, &at) < 2 || !at || addr < start ||
-		    addr >= end)
-			continue;
-		name = line + at;
-		name[strcspn(name, "\n")] = '\0';
-		slash = strrchr(name, '/');
-		name = !*name ? "anonymous" : slash ? slash + 1 : name;
-		snprintf(buf, size, "%.40s+0x%llx", name, (unsigned long long)(addr - start));
-		break;
-	}
-	if (f)
-		fclose(f);
-	free(line);
 	return buf;
 }

@@ -51,6 +51,8 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 
 	nt_ids_free(&p->ids);
 	rc = nt_ids_parse(&p->ids, &opts_of(r)->pid, "pid", err);
+	if (!rc && nt_lock_desc_of(r)->files)
+		rc = nt_lock_desc_of(r)->files(r, p->ids.id, p->ids.n, err);
 	if (!rc && !p->usyms)
 		rc = nt_usyms_new(&p->usyms);
 	if (rc)
@@ -149,6 +151,14 @@ static void join_rows(struct nt_lock_rows *rows)
 	rows->n = n;
 }
 
+void nt_lock_join_path(struct nt_lock_path *to, const struct nt_lock_path *from)
+{
+	to->val.calls += from->val.calls;
+	to->val.total_ns += from->val.total_ns;
+	if (from->val.max_ns > to->val.max_ns)
+		to->val.max_ns = from->val.max_ns;
+}
+
 static void join_paths(struct nt_lock_paths *paths)
 {
 	size_t n = 0;
@@ -160,10 +170,7 @@ static void join_paths(struct nt_lock_paths *paths)
 			paths->path[n++] = *from;
 			continue;
 		}
-		to->val.calls += from->val.calls;
-		to->val.total_ns += from->val.total_ns;
-		if (from->val.max_ns > to->val.max_ns)
-			to->val.max_ns = from->val.max_ns;
+		nt_lock_join_path(to, from);
 	}
 	paths->n = n;
 }

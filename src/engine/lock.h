@@ -42,6 +42,8 @@ struct nt_lock_priv {
 };
 
 const struct nt_lock_desc *nt_lock_desc_of(const struct nt_run *r);
+/* Adds the figures of one to the other. */
+void nt_lock_join_path(struct nt_lock_path *to, const struct nt_lock_path *from);
 /* Fields of the open record, or the text report; reorders the rows. */
 void nt_lock_show(struct nt_run *r, struct nt_lock_report *rep);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lock.h"
+#include "nettrace/umaps.h"
 
 struct shown {				/* a row as it is shown */
 	const struct nt_lock_row *row;
@@ -93,35 +94,41 @@ static int by_path_time(const void *a, const void *b)
 
 	if ((*x)->val.calls != (*y)->val.calls)
 		return (*x)->val.calls < (*y)->val.calls ? 1 : -1;
-	return (*x)->key.stack < (*y)->key.stack ? -1 : 1;
+	return memcmp(&(*x)->key, &(*y)->key, sizeof((*x)->key));
 }
 
+/* At most NT_STACK_MAX + 1. */
 static size_t frames_of(struct nt_run *r, const struct nt_lock_path *path, uint64_t *frame)
 {
 	struct nt_lock_priv *p = nt_run_priv(r);
 	int n = nt_run_stack(r, "nt_stacks", path->key.stack, frame, NT_STACK_MAX);
 	size_t k = n > 0 ? 1 : 0;
 
+	/* At a function's first instruction its caller has no frame yet: kernels before 6.11 leave it out. */
+	if (path->key.caller && k && (n == 1 || frame[1] != path->key.caller)) {
+		memmove(frame + 2, frame + 1, (size_t)(n - 1) * sizeof(*frame));
+		frame[k++] = path->key.caller;
+		n++;
+	}
 	/* What follows a frame that is in no mapping is what happened to be in a register. */
 	while (n > 0 && k < (size_t)n && nt_usyms_mapped(p->usyms, path->key.lock.tgid, frame[k]))
 		k++;
 	return k;
 }
 
-static void show_path(struct nt_run *r, const struct nt_lock_path *path)
+static void show_path(struct nt_run *r, const struct nt_lock_path *path, const char *process)
 {
 	struct nt_lock_priv *p = nt_run_priv(r);
 	struct nt_out *o = nt_run_out(r);
-	uint64_t frame[NT_STACK_MAX];
+	uint64_t frame[NT_STACK_MAX + 1];
 	size_t n = frames_of(r, path, frame);
 	char text[300], total[24], max[24];
 
-	nt_json_obj(o, NULL);
 	nt_json_u64(o, "waits", path->val.calls);
 	nt_json_f64(o, "total_us", (double)path->val.total_ns / 1e3, 3);
 	nt_json_f64(o, "max_us", (double)path->val.max_ns / 1e3, 3);
 	nt_json_arr(o, "stack");
-	nt_text(o, "    %llu %s, %s, longest %s\n", (unsigned long long)path->val.calls,
+	nt_text(o, "    %s%llu %s, %s, longest %s\n", process, (unsigned long long)path->val.calls,
 		path->val.calls == 1 ? "call" : "calls", nt_fmt_ns(path->val.total_ns, total, sizeof(total)),
 		nt_fmt_ns(path->val.max_ns, max, sizeof(max)));
 	for (size_t i = 0; i < n; i++) {
@@ -133,7 +140,6 @@ static void show_path(struct nt_run *r, const struct nt_lock_path *path)
 	if (!n)
 		nt_text(o, "        [Missed User Stack]\n");
 	nt_json_arr_end(o);
-	nt_json_obj_end(o);
 }
 
 /* Those of one lock, most calls first. */
@@ -148,10 +154,83 @@ static void show_paths(struct nt_run *r, const struct nt_lock_report *rep, const
 	if (n)
 		qsort(own, n, sizeof(*own), by_path_time);
 	nt_json_arr(nt_run_out(r), "stacks");
-	for (size_t i = 0; i < n; i++)
-		show_path(r, own[i]);
+	for (size_t i = 0; i < n; i++) {
+		nt_json_obj(nt_run_out(r), NULL);
+		show_path(r, own[i], "");
+		nt_json_obj_end(nt_run_out(r));
+	}
 	nt_json_arr_end(nt_run_out(r));
 	free(own);
+}
+
+static int by_process(const void *a, const void *b)
+{
+	const struct nt_lock_stack_key *x = &(*(const struct nt_lock_path *const *)a)->key;
+	const struct nt_lock_stack_key *y = &(*(const struct nt_lock_path *const *)b)->key;
+
+	if (x->lock.tgid != y->lock.tgid)
+		return x->lock.tgid < y->lock.tgid ? -1 : 1;
+	if (x->caller != y->caller)
+		return x->caller < y->caller ? -1 : 1;
+	return x->stack < y->stack ? -1 : x->stack > y->stack;
+}
+
+static const char *comm_of(const struct nt_lock_report *rep, uint32_t tgid)
+{
+	for (size_t i = 0; i < rep->rows.n; i++)
+		if (rep->rows.row[i].key.tgid == tgid)
+			return rep->rows.row[i].val.comm;
+	return "";
+}
+
+/* Code paths whatever the lock, most calls first: array gets pointers into path, which is changed. */
+static size_t join_locks(struct nt_lock_path **array, struct nt_lock_path *path, size_t n)
+{
+	size_t joined = 0;
+
+	for (size_t i = 0; i < n; i++)
+		array[i] = &path[i];
+	if (n)
+		qsort(array, n, sizeof(*array), by_process);
+	for (size_t i = 0; i < n; i++) {
+		if (joined && !by_process(&array[joined - 1], &array[i]))
+			nt_lock_join_path(array[joined - 1], array[i]);
+		else
+			array[joined++] = array[i];
+	}
+	if (joined)
+		qsort(array, joined, sizeof(*array), by_path_time);
+	return joined;
+}
+
+static void show_all_paths(struct nt_run *r, const struct nt_lock_report *rep)
+{
+	struct nt_lock_path **array = calloc(rep->paths.n + 1, sizeof(*array));
+	struct nt_lock_path *copy = calloc(rep->paths.n + 1, sizeof(*copy));
+	struct nt_out *o = nt_run_out(r);
+	size_t n = 0;
+
+	if (array && copy && rep->paths.n) {
+		memcpy(copy, rep->paths.path, rep->paths.n * sizeof(*copy));
+		n = join_locks(array, copy, rep->paths.n);
+	}
+	nt_json_arr(o, "stacks");
+	for (size_t i = 0; i < n && i < nt_run_common(r)->top; i++) {
+		uint32_t tgid = array[i]->key.lock.tgid;
+		const char *comm = comm_of(rep, tgid);
+		char process[120], escaped[80];
+
+		nt_json_obj(o, NULL);
+		nt_json_u64(o, "pid", tgid);
+		nt_json_strn(o, "comm", comm, strnlen(comm, 16));
+		snprintf(process, sizeof(process), "%s:%u: ",
+			 nt_fmt_escape(comm, strnlen(comm, 16), escaped, sizeof(escaped)), tgid);
+		show_path(r, array[i], process);
+		nt_json_obj_end(o);
+	}
+	nt_json_arr_end(o);
+	free(array);
+	free(copy);
 }
 
 /* ---- JSON ---- */
@@ -166,6 +245,8 @@ static void json_lock(struct nt_run *r, const struct nt_lock_report *rep, const 
 	nt_json_u64(o, "last_tid", v->last_tid);
 	nt_fields_json(o, nt_run_names(r), fields + 1, NT_COUNT(fields) - 2, s);
 	nt_json_str(o, "where", s->where[0] ? s->where : NULL);
+	if (nt_lock_desc_of(r)->contended)
+		nt_json_bool(o, "contended", nt_lock_desc_of(r)->contended & 1u << s->row->key.class);
 	nt_json_u64(o, "again", v->again);
 	nt_json_u64(o, "interrupted", v->interrupted);
 	nt_json_u64(o, "failed", v->failed);
@@ -205,6 +286,8 @@ static void json(struct nt_run *r, const struct nt_lock_report *rep, const struc
 	for (size_t i = 0; i < n; i++)
 		json_lock(r, rep, &s[i]);
 	nt_json_arr_end(o);
+	if (opts_of(r)->stack)
+		show_all_paths(r, rep);
 }
 
 /* ---- text ---- */
@@ -252,7 +335,9 @@ static void text(struct nt_run *r, const struct nt_lock_report *rep, const struc
 	nt_table(o, nt_run_names(r), "locks", NULL, fields, NT_COUNT(fields), s, sizeof(*s), n);
 	if (rep->rows.n > n)
 		nt_text(o, "... %zu more (--top)\n", rep->rows.n - n);
-	for (size_t i = 0; i < n; i++)
+	if (opts_of(r)->by_path)
+		show_all_paths(r, rep);
+	for (size_t i = 0; i < n && !opts_of(r)->by_path; i++)
 		if (opts_of(r)->stack || nt_run_common(r)->verbose || s[i].waiting)
 			text_more(r, rep, &s[i]);
 }

@@ -23,6 +23,7 @@ load() {
     case $1 in
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
         kernel_icmp_rtt | icmp_drop_detector) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
+        pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
         sched_latency_monitor | offcputime_ts) "$BENCH" threads "$N" "$ROUNDS" ;;
         *) in_a "$BENCH" frames va "$N" "$ROUNDS" ;;
@@ -46,7 +47,7 @@ options() {
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace) echo "--interval 1000" ;;
-        sched_latency_monitor | offcputime_ts | futex) echo "--interval 1000" ;;
+        sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock) echo "--interval 1000" ;;
     esac
 }
 
@@ -62,7 +63,7 @@ everything() {
 hooks() {
     # shellcheck disable=SC2046
     nsenter --net=/run/netns/a "$NETTRACE" "$1" $(options "$1") --dry-run |
-        awk '$NF == "planned" { print $2 ":" $3 }'
+        awk '$NF == "planned" && $2 !~ /^u/ { print $2 ":" $3 }'    # not those in user space
 }
 
 # with TOOL CONDITION ARGS...: the load while the tool runs.
@@ -124,3 +125,4 @@ measure tcp_drop_detector "--dst-port 1" "tcp dst port 1" ""    # the frames are
 measure sched_latency_monitor "--process nobody" "" "--process nt-bench"
 measure offcputime_ts "--pid 2147483647" "" "--user-threads-only --user-stacks-only"
 measure futex "--pid 2147483647" "" "--op wait"
+measure pthread_rwlock_wrlock "--pid 1" "" "--min-us 1000"

@@ -8,6 +8,7 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <netinet/ip_icmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,6 +197,23 @@ int bench_futex(int argc, char **argv)
 		for (int i = 0; i < atoi(argv[0]); i++) {
 			syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 			syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+		}
+		round_done(bench_now() - start);
+	}
+	return 0;
+}
+
+int bench_rwlock(int argc, char **argv)
+{
+	pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+
+	need(argc, 2);
+	for (int round = 0; round <= atoi(argv[1]); round++) {
+		uint64_t start = bench_now();
+
+		for (int i = 0; i < atoi(argv[0]); i++) {
+			pthread_rwlock_wrlock(&lock);
+			pthread_rwlock_unlock(&lock);
 		}
 		round_done(bench_now() - start);
 	}

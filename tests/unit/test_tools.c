@@ -193,6 +193,8 @@ static const struct {
 	[NT_PROG_KPROBE] = { "kprobe", BPF_PROG_TYPE_KPROBE, 0 },
 	[NT_PROG_FEXIT] = { "fexit", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT },
 	[NT_PROG_KRETPROBE] = { "kretprobe", BPF_PROG_TYPE_KPROBE, 0 },
+	[NT_PROG_UPROBE] = { "uprobe", BPF_PROG_TYPE_KPROBE, 0 },
+	[NT_PROG_URETPROBE] = { "uretprobe", BPF_PROG_TYPE_KPROBE, 0 },
 };
 
 static bool has_prog(const struct bpf_object *o, const char *stem, enum nt_prog_kind kind)
@@ -232,6 +234,8 @@ static void check_hook(const struct bpf_object *o, const struct nt_hook *h)
 		[NT_HOOK_TP] = { NT_PROG_TP_BTF, NT_PROG_RAW_TP },
 		[NT_HOOK_FUNC] = { NT_PROG_FENTRY, NT_PROG_KPROBE },
 		[NT_HOOK_RET] = { NT_PROG_FEXIT, NT_PROG_KRETPROBE },
+		[NT_HOOK_USER] = { NT_PROG_UPROBE, NT_PROG_UPROBE },
+		[NT_HOOK_USER_RET] = { NT_PROG_URETPROBE, NT_PROG_URETPROBE },
 	};
 
 	if (o)

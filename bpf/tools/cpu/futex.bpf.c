@@ -17,14 +17,6 @@ enum {
 	NR_FUTEX_WAITV = 449, NR_FUTEX_WAKE = 454, NR_FUTEX_WAIT = 455, NR_FUTEX_REQUEUE = 456,
 };
 
-/* include/uapi/linux/futex.h, without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME */
-enum {
-	OP_WAIT, OP_WAKE, OP_FD, OP_REQUEUE, OP_CMP_REQUEUE, OP_WAKE_OP, OP_LOCK_PI, OP_UNLOCK_PI,
-	OP_TRYLOCK_PI, OP_WAIT_BITSET, OP_WAKE_BITSET, OP_WAIT_REQUEUE_PI, OP_CMP_REQUEUE_PI, OP_LOCK_PI2,
-	OP_MASK = 0x7f,
-};
-#define TID_MASK 0x3fffffff		/* of the word of a PI futex */
-
 NT_INLINE bool is_futex(__u64 nr)
 {
 	return nr == NR_FUTEX || nr == NR_FUTEX_WAITV || (nr >= NR_FUTEX_WAKE && nr <= NR_FUTEX_REQUEUE) ||
@@ -43,6 +35,7 @@ NT_INLINE bool is_compat(void)
 #endif
 }
 
+/* is_futex() may be another call of a process of the other kind. */
 NT_INLINE bool is_ours(__u64 nr)
 {
 	bool compat = is_compat();
@@ -51,6 +44,14 @@ NT_INLINE bool is_ours(__u64 nr)
 		return !compat;
 	return nr != NR_FUTEX_32 && nr != NR_FUTEX_TIME64 ? true : compat;
 }
+
+/* include/uapi/linux/futex.h, without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME */
+enum {
+	OP_WAIT, OP_WAKE, OP_FD, OP_REQUEUE, OP_CMP_REQUEUE, OP_WAKE_OP, OP_LOCK_PI, OP_UNLOCK_PI,
+	OP_TRYLOCK_PI, OP_WAIT_BITSET, OP_WAKE_BITSET, OP_WAIT_REQUEUE_PI, OP_CMP_REQUEUE_PI, OP_LOCK_PI2,
+	OP_MASK = 0x7f,
+};
+#define TID_MASK 0x3fffffff		/* of the word of a PI futex */
 
 struct args {
 	__u64 addr, op;
@@ -141,7 +142,7 @@ NT_INLINE int entered(void *ctx, const bool direct, struct pt_regs *regs, __u64 
 		return 0;
 	if (nr == NR_FUTEX_WAITV || nr == NR_FUTEX_REQUEUE)
 		a.addr = first_of(a.addr);
-	nt_lock_begin(ctx, a.addr, class, class == NT_FUTEX_PI ? owner_of(a.addr, a.op) : 0);
+	nt_lock_begin(ctx, a.addr, class, class == NT_FUTEX_PI ? owner_of(a.addr, a.op) : 0, 0);
 	return 0;
 }
 
