@@ -178,6 +178,7 @@ size_t nt_probe_abilities(struct nt_ability *a, size_t max)
 		{ "btf", "/sys/kernel/btf/vmlinux", !access("/sys/kernel/btf/vmlinux", R_OK) },
 		{ "module_btf", "files in /sys/kernel/btf", some_module_btf() },
 		{ "kprobe", "attaching to ip_rcv", TRY(try_kprobe()) },
+		{ "uprobe", "perf's device, or tracefs", nt_uprobe_possible() },
 		{ "fentry", "attaching to ip_rcv", TRY(nt_try_attach(NT_PROG_FENTRY)) },
 		{ "tp_btf", "attaching to kfree_skb", TRY(nt_try_attach(NT_PROG_TP_BTF)) },
 		{ "raw_tp", "attaching to kfree_skb", TRY(nt_try_attach(NT_PROG_RAW_TP)) },

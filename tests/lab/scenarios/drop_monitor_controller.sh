@@ -1,5 +1,5 @@
 # Packets of an unknown EtherType in one cycle: that cycle's log is kept, with all of them; commands instead of us.
-# ci: 5.10 new
+# ci: new
 # where: guest host
 # timeout: 200
 

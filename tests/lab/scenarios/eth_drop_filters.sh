@@ -1,5 +1,5 @@
 # What the options select and what the same filter expression selects is the same, exactly.
-# ci: 5.10 new
+# ci: 5.10
 # timeout: 600
 
 need_cmd nft

@@ -1,4 +1,5 @@
 # Every tool: what doctor says is what running it does, and any hook of it may be missing.
+# ci: 5.10 new
 # where: guest host
 # timeout: 400
 

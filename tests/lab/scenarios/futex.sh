@@ -1,5 +1,5 @@
 # Waits at mutexes and conditions of known number and length, against the program that waits.
-# ci: 5.10 new
+# ci: new
 # where: guest host
 # clock: instructions
 # timeout: 200

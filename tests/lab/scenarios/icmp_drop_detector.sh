@@ -1,5 +1,5 @@
 # Pings through a router: dropped in it, beyond it, on the way back, in its queue, by known numbers.
-# ci: 5.10 new
+# ci: new
 # where: guest host
 # timeout: 240
 

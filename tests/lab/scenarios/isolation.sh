@@ -1,4 +1,5 @@
 # A program that the verifier refuses costs what it is for, and nothing else.
+# ci: 5.10 new
 # where: guest host
 # timeout: 400
 

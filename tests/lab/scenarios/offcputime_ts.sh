@@ -1,5 +1,5 @@
 # Waits of known number and length, by stack, against the program that waits.
-# ci: 5.10 new
+# ci: 5.10
 # where: guest host
 # clock: instructions
 # timeout: 200

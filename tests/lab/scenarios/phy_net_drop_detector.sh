@@ -1,5 +1,5 @@
 # Probes lost in known numbers between the hosts, in either kernel, at the socket: what each verdict says.
-# ci: 5.10 new
+# ci: 5.10
 # where: guest host
 # timeout: 300
 

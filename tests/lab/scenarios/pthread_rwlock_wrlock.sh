@@ -1,5 +1,5 @@
 # Read-write locks that are held for a known time, taken a known number of times from known places.
-# ci: 5.10 new
+# ci: 5.10
 # clock: instructions
 # timeout: 300
 

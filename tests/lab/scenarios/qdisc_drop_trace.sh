@@ -1,5 +1,5 @@
 # Drops of a bucket, of fifos, of a class's leaf, of netem, of a reset: how many, where, why, and the kernel's own count.
-# ci: 5.10 new
+# ci: new
 # where: guest host
 # timeout: 300
 

@@ -1,5 +1,5 @@
 # Run time, switches and delays of threads against what the kernel itself says about them.
-# ci: 5.10 new
+# ci: new
 # where: guest host
 # clock: instructions
 # timeout: 200

@@ -1,4 +1,5 @@
 # Ends in time, whatever ends it, and leaves nothing.
+# ci: 5.10 new
 # where: guest host
 # timeout: 400
 

@@ -1,6 +1,6 @@
 # TCP through a router: bulk data with GRO and TSO without a loss, segments that nft, a queue or
 # netem drop in known numbers, in both directions, retransmissions after a loss beyond the router.
-# ci: 5.10 new
+# ci: 5.10
 # where: guest host
 # timeout: 300
 

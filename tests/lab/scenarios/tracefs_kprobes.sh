@@ -1,5 +1,6 @@
 # Kprobes by tracefs, as on kernels whose perf has no device for them: exact counts, and nothing
 # left behind, also of a process that was killed.
+# ci: 5.10 new
 # timeout: 400
 
 need_kprobes

@@ -1,6 +1,6 @@
 # Datagrams and fragments through a router: dropped by nft and by a queue in known numbers, put
 # together and cut on the way, out of order, incomplete before they came.
-# ci: 5.10 new
+# ci: 5.10
 # where: guest host
 # timeout: 240
 
