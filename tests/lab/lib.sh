@@ -7,6 +7,9 @@
 # Failed assertions are counted and the scenario goes on; errors stop it.
 
 LAB_FAILED=0
+# By a clock of instructions waiting for a file of the host's can take any time: limits are longer.
+LAB_PATIENCE=1
+[ "${LAB_ICOUNT:-0}" = 0 ] || LAB_PATIENCE=100
 LAB_NAMESPACES=()
 LAB_CLEANUP=()
 declare -A LAB_PID=()
@@ -141,7 +144,7 @@ in_guest() { [ "$LAB_WHERE" = guest ]; }
 
 # wait_for SECONDS CMD...: polls until CMD succeeds; fails after SECONDS.
 wait_for() {
-    local end=$((${EPOCHREALTIME/./} + ${1%.*} * 1000000))
+    local end=$((${EPOCHREALTIME/./} + ${1%.*} * LAB_PATIENCE * 1000000))
     shift
     until "$@"; do
         if ((${EPOCHREALTIME/./} > end)); then
@@ -382,7 +385,7 @@ lab_need_nettrace() { [ -x "$NETTRACE" ] || die "there is no $NETTRACE: build th
 
 # Waits until grep pattern $3 is in file $2 of process $1.
 lab_wait_line() {
-    local name=$1 file=$2 pattern=$3 end=$((SECONDS + ${LAB_START_SECONDS:-60}))
+    local name=$1 file=$2 pattern=$3 end=$((SECONDS + ${LAB_START_SECONDS:-60} * LAB_PATIENCE))
     until grep -q -- "$pattern" "$file" 2>/dev/null; do
         if ! lab_alive "${LAB_PID[$name]}"; then
             # It may have written the line and ended at once.
@@ -446,7 +449,7 @@ lab_check_end() {
 
 # Waits up to $2 seconds for process NAME to end; its status is in LAB_CODE.
 lab_wait_exit() {
-    local name=$1 pid=${LAB_PID[$1]:-} end=$((SECONDS + $2))
+    local name=$1 pid=${LAB_PID[$1]:-} end=$((SECONDS + $2 * LAB_PATIENCE))
     [ -n "$pid" ] || die "$name was not started"
     while lab_alive "$pid"; do
         if ((SECONDS > end)); then
