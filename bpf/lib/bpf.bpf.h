@@ -106,6 +106,14 @@ NT_INLINE __u32 nt_depth(void)
 	return g ? g->depth - 1 : 0;
 }
 
+/* Who is in a function that has not returned yet: the task; idle tasks all have pid 0, so the CPU. */
+NT_INLINE __u32 nt_caller(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+
+	return tid ? tid : 1u << 31 | bpf_get_smp_processor_id();
+}
+
 #define NT_GATED(reject, call)								\
 {											\
 	struct nt_gate *gate;								\

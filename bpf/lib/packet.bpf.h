@@ -45,6 +45,7 @@ struct nt_cur {			/* offsets count from skb->head */
 	__u16 n_vlan;
 	__u16 eth_type;		/* host order, after tags */
 	__be16 ip_id, frag_off;
+	__u32 frag;		/* IPv6 fragment header; 0: there is none */
 	__u8 ttl, tos, icmp_type, icmp_code;
 	struct nt_flow flow __attribute__((aligned(8)));	/* addresses are compared by 8 bytes */
 };
@@ -254,8 +255,11 @@ NT_INLINE bool nt_cur_ipv6_step(struct nt_cur *c, __u8 *next, __u32 *off)
 		return false;
 	}
 	/* A fragment header's second byte is reserved, 0: its length comes out right. */
-	if (*next == 44 && (ext.frag & bpf_htons(0xfff8)))
-		c->bits |= NT_PKT_FRAG;
+	if (*next == 44) {
+		c->frag = *off;
+		if (ext.frag & bpf_htons(0xfff8))
+			c->bits |= NT_PKT_FRAG;
+	}
 	*off += *next == 51 ? (ext.len + 2) * 4 : (ext.len + 1) * 8;
 	*next = ext.next;
 	return true;

@@ -12,5 +12,7 @@ const char *nt_packet_field(struct nt_run *r, const struct nt_pkt *p, const char
 void nt_packet_json(struct nt_run *r, const struct nt_pkt *p);
 /* "udp 10.0.0.1 port 53 > 10.0.0.2 port 4 length 80", without a newline; returns buf. */
 const char *nt_packet_text(const struct nt_pkt *p, char *buf, size_t size);
+/* "udp 10.0.0.1 port 53 > 10.0.0.2 port 4", of IP packets; returns its length. */
+size_t nt_flow_text(const struct nt_flow *f, bool ports, char *buf, size_t size);
 
 #endif

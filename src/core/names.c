@@ -242,6 +242,33 @@ static const char *ksym(void *ctx, uint64_t addr, uint64_t *offset)
 	return k ? nt_ksyms_lookup(k, addr, offset) : NULL;
 }
 
+/* Frames of the tracing itself come first: programs, interpreter and trampolines of BPF, the
+ * kprobe's path. What has no name before the first function is theirs, too: kallsyms knows compiled
+ * programs and trampolines only with bpf_jit_kallsyms, which 4.19 has off, and arm64 puts them
+ * further from the kernel than the 4 GiB that our symbols cover. */
+static bool is_tracing(struct nt_run *r, uint64_t addr)
+{
+	static const char *const names[] = { "bpf_", "__bpf_", "___bpf_prog_run", "__traceiter_", "trace_call_bpf",
+					     "kprobe_", "ftrace_", "optimized_callback",
+					     "aggr_pre_handler" };
+	uint64_t offset;
+	const char *sym = ksym(r, addr, &offset);
+
+	for (size_t i = 0; sym && i < NT_COUNT(names); i++)
+		if (!strncmp(sym, names[i], strlen(names[i])))
+			return true;
+	return !sym;
+}
+
+size_t nt_run_tracing_frames(struct nt_run *r, const uint64_t *stack, size_t n)
+{
+	size_t skip = 0;
+
+	while (skip < n && is_tracing(r, stack[skip]))
+		skip++;
+	return skip < n ? skip : 0;	/* symbols are hidden: better addresses than nothing */
+}
+
 static uint64_t realtime(void *ctx, uint64_t mono_ns)
 {
 	return mono_ns + ((struct nt_run *)ctx)->names->offset_ns;

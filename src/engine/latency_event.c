@@ -151,33 +151,6 @@ static void fill(struct nt_run *r, const struct nt_latency_event *e, struct show
 				       first_ns(&s->lat, d->leg2));
 }
 
-/* Frames of the tracing itself come first: programs, interpreter and trampolines of BPF, the
- * kprobe's path. What has no name before the first function is theirs, too: kallsyms knows compiled
- * programs and trampolines only with bpf_jit_kallsyms, which 4.19 has off, and arm64 puts them
- * further from the kernel than the 4 GiB that our symbols cover. */
-static bool is_tracing(struct nt_run *r, uint64_t addr)
-{
-	static const char *const names[] = { "bpf_", "__bpf_", "___bpf_prog_run", "__traceiter_", "trace_call_bpf",
-					     "kprobe_", "ftrace_", "optimized_callback",
-					     "aggr_pre_handler" };
-	uint64_t offset;
-	const char *sym = nt_run_names(r)->ksym(nt_run_names(r)->ctx, addr, &offset);
-
-	for (size_t i = 0; sym && i < NT_COUNT(names); i++)
-		if (!strncmp(sym, names[i], strlen(names[i])))
-			return true;
-	return !sym;
-}
-
-static size_t tracing_frames(struct nt_run *r, const uint64_t *stack, size_t n)
-{
-	size_t skip = 0;
-
-	while (skip < n && is_tracing(r, stack[skip]))
-		skip++;
-	return skip < n ? skip : 0;	/* symbols are hidden: better addresses than nothing */
-}
-
 static void read_stack(struct nt_run *r, const struct shown *s, uint32_t i, uint64_t *stack)
 {
 	const struct nt_latency_priv *p = nt_run_priv(r);
@@ -191,7 +164,7 @@ static void read_stack(struct nt_run *r, const struct shown *s, uint32_t i, uint
 		return;
 	while (stack[n])
 		n++;
-	skip = tracing_frames(r, stack, n);
+	skip = nt_run_tracing_frames(r, stack, n);
 	memmove(stack, stack + skip, (n - skip + 1) * sizeof(*stack));
 }
 

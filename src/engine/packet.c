@@ -49,18 +49,18 @@ void nt_packet_json(struct nt_run *r, const struct nt_pkt *p)
 		nt_json_bool(nt_run_out(r), "truncated", true);
 }
 
-static size_t put_l3(const struct nt_pkt *p, char *buf, size_t size)
+size_t nt_flow_text(const struct nt_flow *f, bool ports, char *buf, size_t size)
 {
-	const char *name = nt_proto_name(p->flow.proto);
+	const char *name = nt_proto_name(f->proto);
 	char src[48], dst[48], number[8];
 	int n;
 
-	snprintf(number, sizeof(number), "%u", p->flow.proto);
-	nt_fmt_addr(p->flow.saddr, src, sizeof(src));
-	nt_fmt_addr(p->flow.daddr, dst, sizeof(dst));
-	if (p->bits & NT_PKT_PORTS)
+	snprintf(number, sizeof(number), "%u", f->proto);
+	nt_fmt_addr(f->saddr, src, sizeof(src));
+	nt_fmt_addr(f->daddr, dst, sizeof(dst));
+	if (ports)
 		n = snprintf(buf, size, "%s %s port %u > %s port %u", name ? name : number, src,
-			     __builtin_bswap16(p->flow.sport), dst, __builtin_bswap16(p->flow.dport));
+			     __builtin_bswap16(f->sport), dst, __builtin_bswap16(f->dport));
 	else
 		n = snprintf(buf, size, "%s %s > %s", name ? name : number, src, dst);
 	return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
@@ -75,7 +75,7 @@ const char *nt_packet_text(const struct nt_pkt *p, char *buf, size_t size)
 	if (n >= size)
 		return buf;
 	if (p->bits & NT_PKT_L3)
-		n += put_l3(p, buf + n, size - n);
+		n += nt_flow_text(&p->flow, p->bits & NT_PKT_PORTS, buf + n, size - n);
 	else
 		n += (size_t)snprintf(buf + n, size - n, "type 0x%04x",
 				      __builtin_bswap16(p->flow.eth_type));

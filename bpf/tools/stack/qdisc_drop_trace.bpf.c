@@ -256,19 +256,11 @@ struct {
 	__type(value, struct calls);
 } nt_calls SEC(".maps");
 
-/* The task; idle tasks all have pid 0, so the CPU. */
-NT_INLINE __u32 caller(void)
-{
-	__u32 tid = bpf_get_current_pid_tgid();
-
-	return tid ? tid : 1u << 31 | bpf_get_smp_processor_id();
-}
-
 NT_FUNC(xmit_in, struct sk_buff *skb)
 {
 	struct net_device *dev = NT_GET(direct, skb, dev);
 	struct calls *c, first = { .n = 0 };
-	__u32 key = caller();
+	__u32 key = nt_caller();
 	__u64 n;
 
 	c = bpf_map_lookup_elem(&nt_calls, &key);
@@ -294,7 +286,7 @@ NT_FUNC(xmit_in, struct sk_buff *skb)
 
 NT_RET(xmit_out, 2, __u64 ret)
 {
-	__u32 key = caller();
+	__u32 key = nt_caller();
 	struct calls *c = bpf_map_lookup_elem(&nt_calls, &key);
 	__u64 n;
 
