@@ -156,6 +156,49 @@ struct task_struct___state {	/* before 5.14 */
 	long state;
 };
 
+/* ---- defragmentation ---- */
+struct frag_v4_compare_key {
+	__be32 saddr, daddr;
+	__u32 user, vif;
+	__be16 id;
+	__u16 protocol;
+};
+
+struct in6_addr {
+	__u8 byte[16];		/* the kernel's is a union: taken whole */
+};
+
+struct frag_v6_compare_key {
+	struct in6_addr saddr, daddr;
+	__u32 user;
+	__be32 id;
+	__u32 iif;
+};
+
+struct timer_list {
+	unsigned long expires;
+};
+
+struct inet_frag_queue {
+	union {
+		struct frag_v4_compare_key v4;
+		struct frag_v6_compare_key v6;
+	} key;
+	struct timer_list timer;
+	int len, meat;
+	__u8 flags;
+};
+
+struct fqdir {
+	long high_thresh;
+	struct { long counter; } mem;
+};
+
+struct netns_frags {		/* before 5.3: what fqdir is */
+	long high_thresh;
+	struct { long counter; } mem;
+};
+
 /* ---- ptr_ring, tun ---- */
 struct ptr_ring {
 	int producer;

@@ -249,8 +249,8 @@ static const char *ksym(void *ctx, uint64_t addr, uint64_t *offset)
 static bool is_tracing(struct nt_run *r, uint64_t addr)
 {
 	static const char *const names[] = { "bpf_", "__bpf_", "___bpf_prog_run", "__traceiter_", "trace_call_bpf",
-					     "kprobe_", "ftrace_", "optimized_callback",
-					     "aggr_pre_handler" };
+					     "kprobe_", "ftrace_", "optimized_callback", "aggr_pre_handler",
+					     "kretprobe_", "__kretprobe_", "arch_rethook_" };
 	uint64_t offset;
 	const char *sym = ksym(r, addr, &offset);
 

@@ -22,6 +22,7 @@ set +o pipefail
 load() {
     case $1 in
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
+        trace_ip_defrag) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" 2000 ;;
         kernel_icmp_rtt | icmp_drop_detector) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
@@ -46,7 +47,7 @@ options() {
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
-        kernel_drop_stack_stats_summary | qdisc_drop_trace) echo "--interval 1000" ;;
+        kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag) echo "--interval 1000" ;;
         sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock) echo "--interval 1000" ;;
     esac
 }
@@ -121,6 +122,7 @@ measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.
 measure icmp_drop_detector "--dst-ip 10.77.0.99" "icmp[4] = 99" ""
 measure udp_drop_detector "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure tcp_drop_detector "--dst-port 1" "tcp dst port 1" ""    # the frames are UDP: rejected by protocol
+measure trace_ip_defrag "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
 # Threads, not packets: filters are names, and there are no expressions.
 measure sched_latency_monitor "--process nobody" "" "--process nt-bench"
 measure offcputime_ts "--pid 2147483647" "" "--user-threads-only --user-stacks-only"

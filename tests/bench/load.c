@@ -20,6 +20,7 @@
 
 #include "bench.h"
 
+#define PING_MAX 4000		/* bytes behind the ICMP header */
 #define TAP_BATCH 500		/* fewer than the ring of a tap holds */
 
 /* 10.77.0.1:40000 to 10.77.0.2:5000 with 22 bytes, for a MAC address that nobody here has: the
@@ -84,13 +85,16 @@ int bench_frames(int argc, char **argv)
 
 int bench_ping(int argc, char **argv)
 {
-	struct { struct icmphdr head; char data[56]; } echo = { .head = { .type = ICMP_ECHO } };
-	struct { unsigned char ip[20]; struct icmphdr head; char data[64]; } reply;
+	struct { struct icmphdr head; char data[PING_MAX]; } echo = { .head = { .type = ICMP_ECHO } };
+	struct { unsigned char ip[20]; struct icmphdr head; char data[PING_MAX]; } reply;
 	struct sockaddr_in to = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+	size_t size = argc > 3 ? (size_t)atoi(argv[3]) : 56;
 	unsigned int seq = 0;
 
 	need(argc, 3);
+	if (size > sizeof(echo.data))
+		bench_die("bytes");
 	inet_pton(AF_INET, argv[0], &to.sin_addr);
 	if (fd < 0 || connect(fd, (void *)&to, sizeof(to)))
 		bench_die(argv[0]);
@@ -103,7 +107,7 @@ int bench_ping(int argc, char **argv)
 			/* type 8, id, sequence; the rest is zero */
 			echo.head.checksum = htons((uint16_t)~(0x0800 + 77 + (seq & 0xffff) +
 				((0x0800 + 77 + (seq & 0xffff)) >> 16)));
-			if (send(fd, &echo, sizeof(echo), 0) < 0)
+			if (send(fd, &echo, sizeof(echo.head) + size, 0) < 0)
 				bench_die("send");
 			do {
 				if (recv(fd, &reply, sizeof(reply), 0) < 0)

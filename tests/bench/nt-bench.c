@@ -25,7 +25,7 @@ void bench_die(const char *what)
 static const struct { const char *name; int (*run)(int, char **); const char *help; } verbs[] = {
 	{ "bare", bench_bare, "KIND:TARGET...        attach empty programs, say ready" },
 	{ "frames", bench_frames, "DEV N ROUNDS          send UDP frames that are not for the other end" },
-	{ "ping", bench_ping, "ADDRESS N ROUNDS      one echo after the other" },
+	{ "ping", bench_ping, "ADDRESS N ROUNDS [BYTES]  one echo after the other" },
 	{ "tap", bench_tap, "NAME N ROUNDS         send frames into a tap and take them out again" },
 	{ "rwlock", bench_rwlock, "N ROUNDS               a lock that is free, for writing" },
 	{ "futex", bench_futex, "N ROUNDS                a wake of nobody and a wait that does not wait" },
