@@ -49,15 +49,15 @@ static uint64_t missed(struct nt_run *r)
 		struct bpf_program *p;
 		char name[96];
 
-		if (h->off || h->chosen < 0 || !r->bpf.link || !r->bpf.link[i])
+		if (h->off || h->chosen < 0 || !r->bpf.link)
 			continue;
 		nt_plan_prog(h, name, sizeof(name));
 		p = bpf_object__find_program_by_name(r->bpf.obj, name);
 		n += recursion_missed(p ? bpf_program__fd(p) : -1);
 		if (h->event[0])
 			n += nt_kprobe_missed(h);
-		else if (h->cand[h->chosen].kind == NT_PROG_KPROBE ||
-			 h->cand[h->chosen].kind == NT_PROG_KRETPROBE)
+		else if (r->bpf.link[i] && (h->cand[h->chosen].kind == NT_PROG_KPROBE ||
+					    h->cand[h->chosen].kind == NT_PROG_KRETPROBE))
 			n += kprobe_missed(bpf_link__fd(r->bpf.link[i]));
 	}
 	return n;

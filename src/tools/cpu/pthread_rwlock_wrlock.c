@@ -101,9 +101,10 @@ const struct nt_tool nt_tool_pthread_rwlock_wrlock = {
 	.help =
 	"Measures pthread_rwlock_wrlock() and its timed form (--ops: rdlock, too) in the C library of every\n"
 	"process, or of those of --pid: glibc, musl, or a program that has it linked in; libraries in containers\n"
-	"are found, too. Calls that had to wait (wr-wait) are apart from those that found the lock free: these\n"
-	"take less than a microsecond by themselves, what is shown is the cost of looking. A number behind the\n"
-	"options is a process id. As pthread_rwlock_wrlock-stack the calling code paths are shown.",
+	"are found, too, but not those that nobody has mapped when the tool starts. Calls that had to wait\n"
+	"(wr-wait) are apart from those that found the lock free: these take less than a microsecond by\n"
+	"themselves, what is shown is the cost of looking. A number behind the options is a process id. As\n"
+	"pthread_rwlock_wrlock-stack the calling code paths are shown.",
 	.example = {
 		"nettrace pthread_rwlock_wrlock -p 4711 -d 10      # which locks make that process wait, how long",
 		"nettrace pthread_rwlock_wrlock --stack -p 4711 --ops all # from where they are taken",
