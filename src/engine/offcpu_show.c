@@ -71,9 +71,9 @@ static const char *state_text(uint32_t state, char *buf, size_t size)
 			   state & 0x2 ? "uninterruptible" : state & 0xc ? "stopped" : "not running";
 
 	if (state)
-		snprintf(buf, size, "%s (state 0x%x)", word, state);
+		snprintf(buf, size, "%s (0x%x)", word, state);
 	else
-		snprintf(buf, size, "runnable");
+		snprintf(buf, size, "never asleep");
 	return buf;
 }
 
@@ -91,7 +91,7 @@ static void row_text(struct nt_run *r, const struct nt_offcpu_row *row)
 		nt_fmt_escape(row->key.waker, strnlen(row->key.waker, 16), comm, sizeof(comm));
 		nt_text(out, "    %-16s %s\n", "woken by", comm);
 	}
-	nt_text(out, "        %llu us in %llu %s, max %s, %s of it on the run queue, %s%s\n\n",
+	nt_text(out, "        %llu us in %llu %s, max %s, %s of it runnable, %s%s\n\n",
 		(unsigned long long)(row->val.total_ns / 1000), (unsigned long long)row->val.count,
 		row->val.count == 1 ? "wait" : "waits", nt_fmt_ns(row->val.max_ns, max, sizeof(max)),
 		nt_fmt_ns(row->val.queued_ns, queued, sizeof(queued)),

@@ -52,7 +52,7 @@ static int check(struct nt_run *r, struct nt_err *err)
 extern const struct nt_tool nt_tool_futex;
 const struct nt_tool nt_tool_futex = {
 	.name = "futex",
-	.aliases = "futex.bt",
+	.aliases = "futex.bt|futex.py",
 	.group = NT_GROUP_CPU,
 	.summary = "how long threads wait in futex calls, at which lock, and who wakes them",
 	.help =
@@ -63,7 +63,7 @@ const struct nt_tool nt_tool_futex = {
 	"measured. Locks that were free never enter the kernel and do not show. As futex.bt all operations are\n"
 	"measured and the histogram is in milliseconds.",
 	.example = {
-		"nettrace futex -p 4711 --stack -d 10           # which locks that process waits for, and from where",
+		"nettrace futex -p 4711 --stack --duration 10   # which locks that process waits for, and from where",
 		"nettrace futex --op all --interval 1           # all processes, every second",
 	},
 	.opts = rows,

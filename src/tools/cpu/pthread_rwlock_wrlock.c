@@ -95,7 +95,7 @@ static int check(struct nt_run *r, struct nt_err *err)
 extern const struct nt_tool nt_tool_pthread_rwlock_wrlock;
 const struct nt_tool nt_tool_pthread_rwlock_wrlock = {
 	.name = "pthread_rwlock_wrlock",
-	.aliases = "pthread_rwlock_wrlock.bt|pthread_rwlock_wrlock-stack|pthread_rwlock_wrlock-stack.bt",
+	.aliases = "pthread_rwlock_wrlock.bt|pthread_rwlock_wrlock.py|pthread_rwlock_wrlock-stack|pthread_rwlock_wrlock-stack.bt",
 	.group = NT_GROUP_CPU,
 	.summary = "how long taking a read-write lock takes, which locks are contended, and from where",
 	.help =
@@ -106,7 +106,7 @@ const struct nt_tool nt_tool_pthread_rwlock_wrlock = {
 	"themselves, what is shown is the cost of looking. A number behind the options is a process id. As\n"
 	"pthread_rwlock_wrlock-stack the calling code paths are shown.",
 	.example = {
-		"nettrace pthread_rwlock_wrlock -p 4711 -d 10      # which locks make that process wait, how long",
+		"nettrace pthread_rwlock_wrlock -p 4711 --duration 10 # which locks make that process wait, how long",
 		"nettrace pthread_rwlock_wrlock --stack -p 4711 --ops all # from where they are taken",
 	},
 	.opts = rows,
