@@ -99,6 +99,29 @@ static void note_missing(struct maker *m, const char *name)
 		snprintf(list + n, sizeof(m->made->missing) - n, "%s%s", n ? ", " : "", name);
 }
 
+static bool is_known(const struct maker *m, const char *name)
+{
+	for (size_t i = 0; i < m->set->n; i++)
+		if (btf__find_by_name_kind(m->set->item[i].btf, name, BTF_KIND_STRUCT) > 0)
+			return true;
+	return false;
+}
+
+/* A struct that another one took the place of: no kernel has both, and our programs ask for either. */
+static bool has_other(const struct maker *m, const char *text)
+{
+	static const char *const pair[][2] = {
+		{ "struct netns_frags", "struct fqdir" },	/* 5.3 */
+	};
+	const size_t skip = strlen("struct ");
+
+	for (size_t i = 0; i < NT_COUNT(pair); i++)
+		for (int k = 0; k < 2; k++)
+			if (!strcmp(text, pair[i][k]) && is_known(m, pair[i][!k] + skip))
+				return true;
+	return false;
+}
+
 static int mark_relo(struct maker *m, const struct btf *local, const struct nt_relo *r)
 {
 	struct marking g = { m, r->kind == BPF_CORE_ENUMVAL_EXISTS || r->kind == BPF_CORE_ENUMVAL_VALUE };
@@ -110,7 +133,9 @@ static int mark_relo(struct maker *m, const struct btf *local, const struct nt_r
 		return rc;
 	if (!nt_core_known(&m->set->target, &p)) {
 		p.n = 0;	/* the type's name alone */
-		note_missing(m, nt_core_text(&p, text, sizeof(text)));
+		nt_core_text(&p, text, sizeof(text));
+		if (!has_other(m, text))
+			note_missing(m, text);
 		return 0;
 	}
 	rc = nt_core_each(&m->set->target, r, &p, mark_path, &g);
