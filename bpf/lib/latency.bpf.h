@@ -10,18 +10,12 @@
 
 #include "lib/emit.bpf.h"
 #include "lib/hist.bpf.h"
+#include "lib/stacks.bpf.h"
 
 NT_HISTS(nt_hists, 2 * NT_LAT_HISTS);
 
 /* Never overwritten: a stack that finds its place taken by another is counted, and user space
  * empties the table. */
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, NT_STACK_MAX * sizeof(__u64));
-} nt_stacks SEC(".maps");
-
 /*
  * What became of a key that has no entry: its end comes again (a duplicate), or
  * its start found the map full (it is in lost.map_full already, its end is not

@@ -4,6 +4,7 @@
 #define NT_BPF_LOCK_H
 
 #include "lib/hist.bpf.h"
+#include "lib/stacks.bpf.h"
 #include "lib/task.bpf.h"
 
 struct {
@@ -40,13 +41,6 @@ struct {					\
 } name SEC(".maps")
 LOCK_STACKS(nt_lock_stacks0);
 LOCK_STACKS(nt_lock_stacks1);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, NT_STACK_MAX * sizeof(__u64));
-} nt_stacks SEC(".maps");
 
 NT_HISTS(nt_lock_hists, NT_LOCK_CLASSES);
 

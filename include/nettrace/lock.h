@@ -46,6 +46,12 @@ extern const struct nt_engine nt_lock_engine;
 	{ .name = "top", .def = "20", .flags = NT_OPT_COMMON, .help = "locks of a report, those with most time" }, \
 	{ .name = "max-entries", .def = "16384", .flags = NT_OPT_COMMON, .help = "different locks in an interval" }
 
+/* What every tool on this engine says of itself; rows, hooks, desc and check are its own. */
+#define NT_LOCK_TOOL \
+	.group = NT_GROUP_CPU, .opts = rows, .n_opts = NT_COUNT(rows), .opts_size = sizeof(struct opts), \
+	.hooks = hooks, .n_hooks = NT_COUNT(hooks), .state_maps = "nt_locks0|nt_locks1", \
+	.engine = &nt_lock_engine, .engine_data = &desc, .check = check
+
 /* For a tool's check(). */
 int nt_lock_check(struct nt_run *r, struct nt_err *err);
 

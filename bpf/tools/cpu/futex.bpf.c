@@ -129,16 +129,23 @@ NT_INLINE bool followed(__u32 class)
 	return nt_lock_measured(class) || (class == NT_FUTEX_WAKE && nt_lock_measured(NT_FUTEX_WAIT));
 }
 
+/* Is the call one that we follow? Then a and class are filled. x86 keeps the arguments in the registers
+ * until the return, arm64 all but the first: enough to tell the class. */
+NT_INLINE bool is_followed(const bool direct, struct pt_regs *regs, __u64 nr, struct args *a, __u32 *class)
+{
+	if (!nt_current_wanted() || !is_ours(nr))
+		return false;
+	read_args(direct, regs, a);
+	*class = class_of(nr, a->op);
+	return followed(*class);
+}
+
 NT_INLINE int entered(void *ctx, const bool direct, struct pt_regs *regs, __u64 nr)
 {
 	struct args a;
 	__u32 class;
 
-	if (!nt_current_wanted() || !is_ours(nr))
-		return 0;
-	read_args(direct, regs, &a);
-	class = class_of(nr, a.op);
-	if (!followed(class))
+	if (!is_followed(direct, regs, nr, &a, &class))
 		return 0;
 	if (nr == NR_FUTEX_WAITV || nr == NR_FUTEX_REQUEUE)
 		a.addr = first_of(a.addr);
@@ -146,17 +153,12 @@ NT_INLINE int entered(void *ctx, const bool direct, struct pt_regs *regs, __u64 
 	return 0;
 }
 
-/* x86 keeps the arguments in the registers, arm64 all but the first: enough to tell the class. */
 NT_INLINE int left(const bool direct, struct pt_regs *regs, __u64 nr, __s64 ret)
 {
 	struct args a;
 	__u32 class;
 
-	if (!nt_current_wanted() || !is_ours(nr))
-		return 0;
-	read_args(direct, regs, &a);
-	class = class_of(nr, a.op);
-	if (!followed(class))
+	if (!is_followed(direct, regs, nr, &a, &class))
 		return 0;
 	nt_lock_end(ret, class == NT_FUTEX_WAKE, NT_FUTEX_WAIT);
 	if (!nt_lock_forget() && nt_lock_measured(class))

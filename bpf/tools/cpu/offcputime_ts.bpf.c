@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What threads wait for: time off the CPU by thread and stacks. */
+#include "lib/stacks.bpf.h"
 #include "lib/task.bpf.h"
 
 NT_LICENSE;
@@ -21,13 +22,6 @@ struct {					\
 } name SEC(".maps")
 OFF_COUNTS(nt_counts0);		/* of the intervals of even number */
 OFF_COUNTS(nt_counts1);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, NT_STACK_MAX * sizeof(__u64));
-} nt_stacks SEC(".maps");
 
 NT_INLINE bool state_wanted(__u64 state)
 {

@@ -34,45 +34,19 @@ NT_INLINE int taken(__u64 ret)
 	return 0;
 }
 
-NT_USER(wr_enter, void *lock)
-{
-	return taking(ctx, lock, NT_RWLOCK_WR);
+#define RWLOCK_CALL(stem, class)				\
+NT_USER(stem##_enter, void *lock)				\
+{								\
+	return taking(ctx, lock, class);			\
+}								\
+NT_USER_RET(stem##_return, __u64 ret)				\
+{								\
+	return taken(ret);					\
 }
-
-NT_USER_RET(wr_return, __u64 ret)
-{
-	return taken(ret);
-}
-
-NT_USER(rd_enter, void *lock)
-{
-	return taking(ctx, lock, NT_RWLOCK_RD);
-}
-
-NT_USER_RET(rd_return, __u64 ret)
-{
-	return taken(ret);
-}
-
-NT_USER(timedwr_enter, void *lock)
-{
-	return taking(ctx, lock, NT_RWLOCK_WR);
-}
-
-NT_USER_RET(timedwr_return, __u64 ret)
-{
-	return taken(ret);
-}
-
-NT_USER(timedrd_enter, void *lock)
-{
-	return taking(ctx, lock, NT_RWLOCK_RD);
-}
-
-NT_USER_RET(timedrd_return, __u64 ret)
-{
-	return taken(ret);
-}
+RWLOCK_CALL(wr, NT_RWLOCK_WR)
+RWLOCK_CALL(rd, NT_RWLOCK_RD)
+RWLOCK_CALL(timedwr, NT_RWLOCK_WR)
+RWLOCK_CALL(timedrd, NT_RWLOCK_RD)
 
 /* It sleeps inside: the lock was not free. The switch tells, not the futex call: programs on system calls
  * can be preempted from 6.13 on, and others then miss theirs. */

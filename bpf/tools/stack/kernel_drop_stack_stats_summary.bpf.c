@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Drops counted by place, reason, device and, as asked, stack and flow. */
 #include "lib/drop.bpf.h"
+#include "lib/stacks.bpf.h"
 
 NT_LICENSE;
 
@@ -10,13 +11,6 @@ struct {
 	__type(key, struct nt_drop_key);
 	__type(value, struct nt_drop_val);
 } nt_drops SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, NT_STACK_MAX * sizeof(__u64));
-} nt_stacks SEC(".maps");
 
 NT_INLINE void key_fill(void *ctx, struct nt_drop_key *k, const struct nt_drop *d)
 {

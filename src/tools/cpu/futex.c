@@ -53,7 +53,6 @@ extern const struct nt_tool nt_tool_futex;
 const struct nt_tool nt_tool_futex = {
 	.name = "futex",
 	.aliases = "futex.bt|futex.py",
-	.group = NT_GROUP_CPU,
 	.summary = "how long threads wait in futex calls, at which lock, and who wakes them",
 	.help =
 	"Measures every futex call from its beginning to its return: how long mutexes, condition variables,\n"
@@ -66,13 +65,5 @@ const struct nt_tool nt_tool_futex = {
 		"nettrace futex -p 4711 --stack --duration 10   # which locks that process waits for, and from where",
 		"nettrace futex --op all --interval 1           # all processes, every second",
 	},
-	.opts = rows,
-	.n_opts = NT_COUNT(rows),
-	.opts_size = sizeof(struct opts),
-	.hooks = hooks,
-	.n_hooks = NT_COUNT(hooks),
-	.state_maps = "nt_locks0|nt_locks1",
-	.engine = &nt_lock_engine,
-	.engine_data = &desc,
-	.check = check,
+	NT_LOCK_TOOL,
 };

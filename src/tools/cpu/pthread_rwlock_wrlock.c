@@ -96,7 +96,6 @@ extern const struct nt_tool nt_tool_pthread_rwlock_wrlock;
 const struct nt_tool nt_tool_pthread_rwlock_wrlock = {
 	.name = "pthread_rwlock_wrlock",
 	.aliases = "pthread_rwlock_wrlock.bt|pthread_rwlock_wrlock.py|pthread_rwlock_wrlock-stack|pthread_rwlock_wrlock-stack.bt",
-	.group = NT_GROUP_CPU,
 	.summary = "how long taking a read-write lock takes, which locks are contended, and from where",
 	.help =
 	"Measures pthread_rwlock_wrlock() and its timed form (--ops: rdlock, too) in the C library of every\n"
@@ -109,13 +108,5 @@ const struct nt_tool nt_tool_pthread_rwlock_wrlock = {
 		"nettrace pthread_rwlock_wrlock -p 4711 --duration 10 # which locks make that process wait, how long",
 		"nettrace pthread_rwlock_wrlock --stack -p 4711 --ops all # from where they are taken",
 	},
-	.opts = rows,
-	.n_opts = NT_COUNT(rows),
-	.opts_size = sizeof(struct opts),
-	.hooks = hooks,
-	.n_hooks = NT_COUNT(hooks),
-	.state_maps = "nt_locks0|nt_locks1",
-	.engine = &nt_lock_engine,
-	.engine_data = &desc,
-	.check = check,
+	NT_LOCK_TOOL,
 };
