@@ -7,8 +7,9 @@
 TASK=$REPO/build/tests/traffic/nt-task
 lab_need_nettrace
 for name in nthold ntcond ntstay; do cp "$TASK" $name; done
-# A busy host: waits get longer, never shorter.
-MOST=$(in_guest && echo 1.01 || echo 1.2) LONGEST=$(in_guest && echo 52000 || echo 1000000)
+# A busy host: waits get longer, never shorter. In the guest one may: from 6.13 on these programs can be preempted,
+# so that of five tools one may see a call's end some time slices later than the others.
+MOST=$(in_guest && echo 1.01 || echo 1.2) LONGEST=$(in_guest && echo 80000 || echo 1000000)
 MISSED='.probe_missed == 0'
 kernel_at_least 6.13 && MISSED='.probe_missed < 200'
 done_of() { wait_for 60 grep -q threads "$1.out"; tail -n 1 "$1.out"; }

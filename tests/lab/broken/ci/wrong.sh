@@ -1,0 +1,2 @@
+# Fails at every try.
+check "wrong" 1 == 2
