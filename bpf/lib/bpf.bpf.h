@@ -72,10 +72,13 @@ struct {
 } nt_open SEC(".maps");
 
 /*
- * The depth of our programs on this CPU: an interrupt may run one while another
- * is at work, and each needs scratch memory of its own. A deeper one than
- * NT_DEPTH does nothing and is counted as missed. The additions are atomic
- * because trampolines only forbid migration (5.12+), not preemption.
+ * Scratch memory, NT_DEPTH blocks a CPU: an interrupt may run a program of ours
+ * while another is at work, and each needs memory of its own. Trampolines
+ * (5.12+) and some tracepoints (6.13+) only forbid migration, so another task's
+ * program may come in between, too: runs of one task end last in first out,
+ * those of different tasks do not. A run takes the first free block above those
+ * that its task has; so its block is the highest that its task has. A run that
+ * finds none does nothing and is counted as missed.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -98,14 +101,6 @@ NT_INLINE struct nt_gate *nt_gate_get(void)
 	return bpf_map_lookup_elem(&nt_gate, &zero);
 }
 
-/* Index of this run's scratch memory. */
-NT_INLINE __u32 nt_depth(void)
-{
-	struct nt_gate *g = nt_gate_get();
-
-	return g ? g->depth - 1 : 0;
-}
-
 /* Who is in a function that has not returned yet: the task; idle tasks all have pid 0, so the CPU. */
 NT_INLINE __u32 nt_caller(void)
 {
@@ -114,22 +109,74 @@ NT_INLINE __u32 nt_caller(void)
 	return tid ? tid : 1u << 31 | bpf_get_smp_processor_id();
 }
 
+/* The blocks of scratch memory that lie below the caller's next one: 0 if it has none. */
+NT_INLINE __u32 nt_gate_own(const struct nt_gate *g, __u32 caller)
+{
+	__u32 i, n = 0;
+
+#pragma unroll
+	for (i = 0; i < NT_DEPTH; i++)
+		if (g->owner[i] == caller)
+			n = i + 1;
+	return n;
+}
+
+/* Index of this run's scratch memory. */
+NT_SUBPROG __u32 nt_depth(void)
+{
+	struct nt_gate *g = nt_gate_get();
+	__u32 n = g ? nt_gate_own(g, nt_caller()) : 0;
+
+	return n ? n - 1 : 0;
+}
+
+/* Takes a block; NT_DEPTH: none is free. Only addition is atomic before 5.12, and without its result: who
+ * finds himself alone has the block, of two that meet both may go on to the next. */
+NT_SUBPROG __u32 nt_gate_enter(struct nt_gate *g)
+{
+	__u32 i, first, caller = nt_caller();
+
+	if (!g)
+		return NT_DEPTH;
+	first = nt_gate_own(g, caller);
+#pragma unroll
+	for (i = 0; i < NT_DEPTH; i++) {
+		if (i < first)
+			continue;
+		__sync_fetch_and_add(&g->busy[i], 1);
+		if (*(volatile __u32 *)&g->busy[i] == 1) {
+			g->owner[i] = caller;
+			return i;
+		}
+		__sync_fetch_and_add(&g->busy[i], -1);
+	}
+	__sync_fetch_and_add(&g->too_deep, 1);
+	return NT_DEPTH;
+}
+
+NT_INLINE void nt_gate_leave(struct nt_gate *g, __u32 i)
+{
+	if (i >= NT_DEPTH)
+		return;
+	g->owner[i] = 0;
+	__sync_fetch_and_add(&g->busy[i], -1);
+}
+
 #define NT_GATED(reject, call)								\
 {											\
 	struct nt_gate *gate;								\
+	__u32 block;									\
 											\
 	if (!nt_is_open() || (reject))							\
 		return 0;								\
 	gate = nt_gate_get();								\
 	if (!gate)									\
 		return 0;								\
-	if (gate->depth >= NT_DEPTH) {							\
-		gate->too_deep++;							\
+	block = nt_gate_enter(gate);							\
+	if (block >= NT_DEPTH)								\
 		return 0;								\
-	}										\
-	__sync_fetch_and_add(&gate->depth, 1);						\
 	call;										\
-	__sync_fetch_and_add(&gate->depth, -1);						\
+	nt_gate_leave(gate, block);							\
 	return 0;									\
 }
 

@@ -43,8 +43,9 @@ NT_INLINE void nt_hist_record(struct nt_hist_raw *h, __u64 v)
 {
 	__u32 slot = nt_hist_slot(v);
 
-	h->count++;
-	h->sum += v;
+	/* Per CPU, but an interrupt's program may record between a load and its store. */
+	__sync_fetch_and_add(&h->count, 1);
+	__sync_fetch_and_add(&h->sum, v);
 	if (v > h->max)
 		h->max = v;
 	if (~v > h->min_inv)
@@ -53,7 +54,7 @@ NT_INLINE void nt_hist_record(struct nt_hist_raw *h, __u64 v)
 	 * the bound stands behind a barrier. */
 	NT_BARRIER(slot);
 	if (slot < NT_HIST_SLOTS)
-		h->slot[slot]++;
+		__sync_fetch_and_add(&h->slot[slot], 1);
 }
 
 #endif

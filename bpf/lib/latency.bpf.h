@@ -14,8 +14,6 @@
 
 NT_HISTS(nt_hists, 2 * NT_LAT_HISTS);
 
-/* Never overwritten: a stack that finds its place taken by another is counted, and user space
- * empties the table. */
 /*
  * What became of a key that has no entry: its end comes again (a duplicate), or
  * its start found the map full (it is in lost.map_full already, its end is not

@@ -36,10 +36,10 @@ enum nt_const_id {
 
 /* ---- the gate, one a CPU (bpf/lib/bpf.bpf.h) ---- */
 #define NT_DEPTH 4		/* task, softirq, hard interrupt, NMI */
-struct nt_gate {
-	__u32 depth;		/* our programs at work on this CPU */
-	__u32 pad;
-	__u64 too_deep;
+struct nt_gate {		/* blocks of scratch memory: whose they are at the moment */
+	__u32 busy[NT_DEPTH];	/* programs that have claimed it */
+	__u32 owner[NT_DEPTH];	/* task (nt_caller()) whose program has it; 0: none */
+	__u64 too_deep;		/* runs that found none */
 };
 
 /* ---- counters: per-CPU array nt_stats, one __u64 each ---- */
@@ -68,6 +68,7 @@ enum nt_filter_bits {
 	NT_FILTER_ICMP46 = 1 << 9,	/* proto is icmp: ICMPv6 in IPv6 */
 	NT_FILTER_IP6 = 1 << 11,	/* an address is IPv6: ::/0 is no IPv4 address */
 	NT_FILTER_ANY = 1 << 10,	/* one matching field is enough (old tun_ring_monitor) */
+	NT_FILTER_EITHER = 1 << 12,	/* an address or a port may be that of either end */
 };
 #define NT_FILTER_L3 (NT_FILTER_SRC | NT_FILTER_DST | NT_FILTER_PROTO)
 #define NT_FILTER_L4 (NT_FILTER_SPORT | NT_FILTER_DPORT)
@@ -259,7 +260,11 @@ struct nt_drop_val {
 	X(dualpi2, dualpi2_qdisc_enqueue) X(pie, pie_qdisc_enqueue)		\
 	X(choke, choke_enqueue) X(blackhole, blackhole_enqueue)
 
-enum nt_qdisc_bits { NT_QDISC_KNOWN = 1, NT_QDISC_QLEN = 2 };	/* qlen and backlog are valid */
+enum nt_qdisc_bits {
+	NT_QDISC_KNOWN = 1,
+	NT_QDISC_QLEN = 2,		/* qlen and backlog are valid */
+	NT_QDISC_BYPASS = 4,		/* packets may go past it while it is empty (TCQ_F_CAN_BYPASS) */
+};
 struct nt_qdisc {			/* a discipline and its state */
 	char kind[16];
 	__u32 handle, parent;		/* major << 16 | minor */
