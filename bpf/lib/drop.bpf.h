@@ -93,14 +93,6 @@ NT_SUBPROG __u64 nt_loc_caller(void *ctx, __u64 location)
 	return location;
 }
 
-/* Reason: third argument since 5.17. On older kernels there is none (0). */
-NT_INLINE __u32 nt_drop_reason(__u64 *args)
-{
-	if (nt_const(NT_CONST_TP_ARGS) < 3)
-		return 0;
-	return *(volatile __u32 *)&args[2];
-}
-
 NT_INLINE bool nt_drop_reason_wanted(__u32 reason)
 {
 	struct nt_drop_cfg *cfg;

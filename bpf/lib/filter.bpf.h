@@ -69,11 +69,27 @@ NT_INLINE bool nt_vlan_match(const struct nt_tuple *t, const struct nt_cur *c)
 	       (c->n_vlan > 1 && (c->vlan[1] & 0xfff) == t->vlan);
 }
 
-NT_INLINE bool nt_port_match(const struct nt_cur *c, __be16 port, __u16 low, __u16 high)
+NT_INLINE bool nt_port_in(__be16 port, __u16 low, __u16 high)
 {
 	__u16 p = bpf_ntohs(port);
 
-	return (c->bits & NT_PKT_PORTS) && p >= low && p <= high;
+	return p >= low && p <= high;
+}
+
+/* port is the one that the option names, other the one that matches too with NT_FILTER_EITHER. */
+NT_INLINE bool nt_port_match(const __u64 mask, const struct nt_cur *c, __be16 port, __be16 other, __u16 low,
+			     __u16 high)
+{
+	return (c->bits & NT_PKT_PORTS) &&
+	       (nt_port_in(port, low, high) || ((mask & NT_FILTER_EITHER) && nt_port_in(other, low, high)));
+}
+
+NT_INLINE bool nt_end_match(const __u64 mask, const struct nt_cur *c, const __u8 *addr, const __u8 *other,
+			    const __u8 *want, const __u8 *addr_mask)
+{
+	return nt_version_match(mask, c) &&
+	       (nt_addr_match(addr, want, addr_mask) ||
+		((mask & NT_FILTER_EITHER) && nt_addr_match(other, want, addr_mask)));
 }
 
 /* ---- a first look, which costs one read of packet bytes ---- */
@@ -128,6 +144,8 @@ NT_INLINE bool nt_quick_reject(const bool direct, struct sk_buff *skb, const enu
 		return false;
 	if ((mask & NT_FILTER_PROTO) && q.ip.protocol != t->proto)
 		return true;
+	if (mask & NT_FILTER_EITHER)
+		return false;
 	if ((mask & NT_FILTER_SRC) && !nt_quick_addr(q.ip.saddr, t->src, t->src_mask))
 		return true;
 	if ((mask & NT_FILTER_DST) && !nt_quick_addr(q.ip.daddr, t->dst, t->dst_mask))
@@ -199,15 +217,15 @@ NT_INLINE bool nt_tuple_match(struct nt_cur *c)
 	if (mask & (NT_FILTER_L3 | NT_FILTER_L4)) {
 		nt_cur_l3(c);
 		NT_TEST(NT_FILTER_PROTO, nt_proto_match(mask, t, c));
-		NT_TEST(NT_FILTER_SRC, nt_version_match(mask, c) &&
-			nt_addr_match(c->flow.saddr, t->src, t->src_mask));
-		NT_TEST(NT_FILTER_DST, nt_version_match(mask, c) &&
-			nt_addr_match(c->flow.daddr, t->dst, t->dst_mask));
+		NT_TEST(NT_FILTER_SRC, nt_end_match(mask, c, c->flow.saddr, c->flow.daddr, t->src, t->src_mask));
+		NT_TEST(NT_FILTER_DST, nt_end_match(mask, c, c->flow.daddr, c->flow.saddr, t->dst, t->dst_mask));
 	}
 	if (mask & NT_FILTER_L4) {
 		nt_cur_l4(c);
-		NT_TEST(NT_FILTER_SPORT, nt_port_match(c, c->flow.sport, t->sport_low, t->sport_high));
-		NT_TEST(NT_FILTER_DPORT, nt_port_match(c, c->flow.dport, t->dport_low, t->dport_high));
+		NT_TEST(NT_FILTER_SPORT,
+			nt_port_match(mask, c, c->flow.sport, c->flow.dport, t->sport_low, t->sport_high));
+		NT_TEST(NT_FILTER_DPORT,
+			nt_port_match(mask, c, c->flow.dport, c->flow.sport, t->dport_low, t->dport_high));
 	}
 	return !(mask & NT_FILTER_ANY) || hit;
 }

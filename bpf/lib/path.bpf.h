@@ -65,9 +65,9 @@ NT_INLINE bool nt_path_ports(const struct nt_cur *c, const struct nt_tuple *t, _
 
 	if (c->bits & NT_PKT_FRAG)
 		return true;
-	if ((mask & NT_FILTER_SPORT) && !nt_port_match(c, sport, t->sport_low, t->sport_high))
+	if ((mask & NT_FILTER_SPORT) && !nt_port_match(mask, c, sport, dport, t->sport_low, t->sport_high))
 		return false;
-	return !(mask & NT_FILTER_DPORT) || nt_port_match(c, dport, t->dport_low, t->dport_high);
+	return !(mask & NT_FILTER_DPORT) || nt_port_match(mask, c, dport, sport, t->dport_low, t->dport_high);
 }
 
 enum nt_path_way { NT_PATH_NO_WAY, NT_PATH_FORWARD, NT_PATH_BACK, NT_PATH_EITHER };

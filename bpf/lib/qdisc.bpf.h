@@ -5,19 +5,21 @@
 
 #include "lib/packet.bpf.h"
 
+#define NT_TCQ_F_CAN_BYPASS 4
 #define NT_TCQ_F_CPUSTATS 0x20	/* lockless (pfifo_fast): the counters are per CPU, not in the struct */
 
 NT_INLINE void nt_qdisc_fill(const bool direct, struct nt_qdisc *out, struct Qdisc *q)
 {
 	const struct Qdisc_ops *ops = NT_GET(direct, q, ops);
+	__u32 flags = NT_GET(direct, q, flags);
 
 	bpf_probe_read_kernel(out->kind, sizeof(out->kind), &ops->id);
 	out->handle = NT_GET(direct, q, handle);
 	out->parent = NT_GET(direct, q, parent);
 	out->limit = NT_GET(direct, q, limit);
-	out->bits = NT_QDISC_KNOWN;
+	out->bits = NT_QDISC_KNOWN | (flags & NT_TCQ_F_CAN_BYPASS ? NT_QDISC_BYPASS : 0);
 	out->qlen = out->backlog_bytes = 0;
-	if (NT_GET(direct, q, flags) & NT_TCQ_F_CPUSTATS)
+	if (flags & NT_TCQ_F_CPUSTATS)
 		return;
 	out->bits |= NT_QDISC_QLEN;
 	out->qlen = NT_GET(direct, q, q.qlen);

@@ -39,5 +39,7 @@ int nt_qdiscs_parse(struct nt_qdiscs *q, const void *answer, size_t n);
 
 /* "1:", "1:10", "none", "root" as tc writes them; returns buf. */
 const char *nt_qdisc_handle(uint32_t handle, char *buf, size_t size);
+/* "tbf 1:", "bfifo of 1:1" (nobody gave it a handle), "mq's pfifo_fast"; returns buf. */
+const char *nt_qdisc_name(const char *kind, uint32_t handle, uint32_t parent, char *buf, size_t size);
 
 #endif

@@ -184,3 +184,16 @@ const char *nt_qdisc_handle(uint32_t handle, char *buf, size_t size)
 		snprintf(buf, size, "%x:", TC_H_MAJ(handle) >> 16);
 	return buf;
 }
+
+const char *nt_qdisc_name(const char *kind, uint32_t handle, uint32_t parent, char *buf, size_t size)
+{
+	char h[24];
+
+	if (handle)
+		snprintf(buf, size, "%.15s %s", kind, nt_qdisc_handle(handle, h, sizeof(h)));
+	else if (parent && parent != TC_H_ROOT)
+		snprintf(buf, size, "%.15s of %s", kind, nt_qdisc_handle(parent, h, sizeof(h)));
+	else
+		snprintf(buf, size, "%.15s", kind[0] ? kind : "-");
+	return buf;
+}

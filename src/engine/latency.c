@@ -130,32 +130,14 @@ static void evict(struct nt_run *r, int fd, const void *key, const struct nt_lat
 		nt_latency_show(r, &e);
 }
 
-/*
- * Looks at entries from the cursor on, at most n. all: none is to be left, as
- * nothing is stored any more. A key that the kernel deletes while we stand on it
- * makes the walk begin again, hence the limit.
- */
-static void walk(struct nt_run *r, size_t n, bool all)
+static void judge(struct nt_run *r, int fd, const void *key, const void *value, void *all)
 {
 	uint64_t now = nt_now_ns(), limit = nt_latency_opts_of(r)->timeout_ms * 1000000ULL;
-	struct nt_latency_priv *p = nt_run_priv(r);
-	int fd = nt_run_map_fd(r, "nt_lat");
-	uint8_t key[NT_LATENCY_KEY_MAX], next[NT_LATENCY_KEY_MAX];
-	struct nt_lat l;
-	bool more = !bpf_map_get_next_key(fd, p->has_cursor ? p->cursor : NULL, key);
 
-	for (; more && n; n--, memcpy(key, next, sizeof(key))) {
-		more = !bpf_map_get_next_key(fd, key, next);
-		if (bpf_map_lookup_elem(fd, key, &l))
-			continue;
-		if (now > started_ns(&l) + limit)
-			evict(r, fd, key, &l, now, NT_LAT_TIMEOUT);
-		else if (all)
-			evict(r, fd, key, &l, now, NT_LAT_UNFINISHED);
-	}
-	p->has_cursor = more;
-	if (more)
-		memcpy(p->cursor, key, sizeof(key));
+	if (now > started_ns(value) + limit)
+		evict(r, fd, key, value, now, NT_LAT_TIMEOUT);
+	else if (all)
+		evict(r, fd, key, value, now, NT_LAT_UNFINISHED);
 }
 
 /* What a softirq interrupted is part of a stack, so that there is no end of different ones. */
@@ -178,16 +160,21 @@ static void empty_stacks(struct nt_run *r)
 
 static void sweep(struct nt_run *r)
 {
-	walk(r, SWEEP_KEYS, false);
+	struct nt_latency_priv *p = nt_run_priv(r);
+	struct nt_lat l;
+
+	nt_sweep(r, &p->sweep, "nt_lat", &l, SWEEP_KEYS, judge, NULL);
 	empty_stacks(r);
 }
 
 static void finish(struct nt_run *r)
 {
 	struct nt_latency_priv *p = nt_run_priv(r);
+	struct nt_lat l;
 
-	p->has_cursor = false;
-	walk(r, SIZE_MAX, true);
+	/* None is to be left, as nothing is stored any more. */
+	p->sweep.has_cursor = false;
+	nt_sweep(r, &p->sweep, "nt_lat", &l, SIZE_MAX, judge, r);
 }
 
 static void release(struct nt_run *r)

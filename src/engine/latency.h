@@ -4,6 +4,7 @@
 #define NETTRACE_ENGINE_LATENCY_H
 
 #include "nettrace/latency.h"
+#include "sweep.h"
 
 struct nt_latency_figures {		/* counted since the start, or in an interval */
 	uint64_t stat[NT_STAT_MAX];
@@ -16,8 +17,7 @@ struct nt_latency_priv {
 	struct nt_field *row;		/* of an event, in JSON and CSV */
 	size_t n_rows;
 	struct nt_stream *csv;
-	uint8_t cursor[NT_LATENCY_KEY_MAX];	/* where the last sweep ended */
-	bool has_cursor;
+	struct nt_sweep sweep;
 	uint64_t no_stack;		/* NT_STAT_LAT_NO_STACK when the table was emptied ... */
 	uint64_t stacks_emptied_ns;	/* ... and when that was */
 	uint64_t timed_out[2][NT_STAGES], unfinished[2][NT_STAGES];

@@ -19,20 +19,6 @@ static const char *limit_unit(const char *kind)
 	return "packets";
 }
 
-/* "tbf 1:", "bfifo of 1:1" (nobody gave it a handle), "mq's pfifo_fast"; returns buf. */
-static const char *name_of(const char *kind, uint32_t handle, uint32_t parent, char *buf, size_t size)
-{
-	char h[24];
-
-	if (handle)
-		snprintf(buf, size, "%.15s %s", kind, nt_qdisc_handle(handle, h, sizeof(h)));
-	else if (parent && parent != TC_H_ROOT)
-		snprintf(buf, size, "%.15s of %s", kind, nt_qdisc_handle(parent, h, sizeof(h)));
-	else
-		snprintf(buf, size, "%.15s", kind[0] ? kind : "-");
-	return buf;
-}
-
 static void json_handle(struct nt_out *o, const char *key, uint32_t handle)
 {
 	char h[24];
@@ -112,7 +98,7 @@ static void queue_text(struct nt_run *r, const struct nt_qdisc_event *e)
 	char name[48], time[32];
 	struct nt_out *o = nt_run_out(r);
 
-	nt_text(o, "    %s", name_of(q->kind, q->handle, q->parent, name, sizeof(name)));
+	nt_text(o, "    %s", nt_qdisc_name(q->kind, q->handle, q->parent, name, sizeof(name)));
 	if (q->bits & NT_QDISC_QLEN)
 		nt_text(o, " held %u packets, %u bytes", q->qlen, q->backlog_bytes);
 	if (q->limit)
@@ -136,7 +122,7 @@ static void event_text(struct nt_run *r, const struct nt_qdisc_event *e)
 	struct nt_out *o = nt_run_out(r);
 
 	nt_text(o, "%s %s txq %u  %s  ", text_of(r, &time_field, e, time, sizeof(time)), dev ? dev : "-",
-		e->txq, name_of(e->root.kind, e->root.handle, e->root.parent, name, sizeof(name)));
+		e->txq, nt_qdisc_name(e->root.kind, e->root.handle, e->root.parent, name, sizeof(name)));
 	if (e->stage == NT_QDISC_DROPPED)
 		nt_text(o, "%s at %s\n", text_of(r, &drop_fields[0], e, reason, sizeof(reason)),
 			text_of(r, &drop_fields[2], e, place, sizeof(place)));
@@ -352,7 +338,7 @@ static void part_text(struct nt_run *r, const struct nt_qdrop_entry *e)
 		nt_field_text(names, &part_fields[1], e, place, sizeof(place)));
 	if (k->leaf_kind[0])
 		nt_text(nt_run_out(r), ", in %s",
-			name_of(k->leaf_kind, k->leaf_handle, k->leaf_parent, leaf, sizeof(leaf)));
+			nt_qdisc_name(k->leaf_kind, k->leaf_handle, k->leaf_parent, leaf, sizeof(leaf)));
 	nt_text(nt_run_out(r), "\n");
 }
 
@@ -397,7 +383,7 @@ static void row_text(struct nt_run *r, const struct rows *all, const struct row 
 		snprintf(gap, sizeof(gap), "%lld", (long long)(row->kernel_drops - row->by_discipline));
 	}
 	nt_text(nt_run_out(r), "%-15s %4u  %-20s %9s %9s %12s %9s %9s\n", dev ? dev : "-", row->txq,
-		name_of(row->kind, row->handle, row->parent, name, sizeof(name)),
+		nt_qdisc_name(row->kind, row->handle, row->parent, name, sizeof(name)),
 		nt_fmt_count(row->drops, drops, sizeof(drops)),
 		nt_fmt_count(row->packets, packets, sizeof(packets)),
 		nt_fmt_count(row->bytes, bytes, sizeof(bytes)), kernel, gap);

@@ -47,6 +47,7 @@ options() {
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
+        qdisc_latency_details) echo "--interface va --summary" ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag) echo "--interval 1000" ;;
         sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock) echo "--interval 1000" ;;
     esac
@@ -118,6 +119,7 @@ measure iface_netstat "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 in_a tc qdisc add dev va root blackhole
 measure qdisc_drop_trace "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 in_a tc qdisc del dev va root
+measure qdisc_latency_details "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
 measure icmp_drop_detector "--dst-ip 10.77.0.99" "icmp[4] = 99" ""
 measure udp_drop_detector "--dst-port 1" "udp dst port 1" "--dst-port 5000"
