@@ -51,7 +51,7 @@ va_tc qdisc del dev va root
 
 # --- several queues ---------------------------------------------------------------------------------------
 ns_add c
-LAB_QUEUES=2 in_ns c ip link add vc numtxqueues 2 type veth peer name vd
+in_ns c ip link add vc numtxqueues 2 type veth peer name vd
 ip -n c link set vc up
 ip -n c link set vd up
 ip -n c address add 10.78.0.1/24 dev vc
