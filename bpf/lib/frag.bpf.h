@@ -6,6 +6,7 @@
 #ifndef NT_BPF_FRAG_H
 #define NT_BPF_FRAG_H
 
+#include "lib/calls.bpf.h"
 #include "lib/emit.bpf.h"
 #include "lib/filter.bpf.h"
 #include "lib/hist.bpf.h"
@@ -24,8 +25,7 @@ struct {			/* by address; every queue ends in inet_frag_destroy() */
 
 NT_HISTS(nt_hists, 1);		/* ns from the first fragment to the last of complete datagrams */
 
-/* ---- the fragment that a caller is at: a softirq may run on top of a task that is at one ---- */
-#define NT_FRAG_CALLS 4		/* a power of two */
+/* ---- the fragment that a caller is at ---- */
 struct nt_frag_call {
 	__u64 ts_ns, queue, fqdir;
 	struct nt_flow flow;
@@ -35,16 +35,7 @@ struct nt_frag_call {
 	__u32 told;		/* bits: which of enum nt_frag_what */
 	__u32 inserting, destroyed;
 };
-struct nt_frag_calls {
-	__u32 n, pad;
-	struct nt_frag_call call[NT_FRAG_CALLS];
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32);
-	__type(value, struct nt_frag_calls);
-} nt_frag_calls SEC(".maps");
+NT_CALLS(nt_frag_calls, struct nt_frag_call, 4)
 
 /* How many calls are about our fragments now, on all CPUs: while none is, nobody looks for his own.
  * An array, whose lookup is inlined. */
@@ -62,94 +53,51 @@ NT_INLINE __u64 *nt_frag_busy_get(void)
 	return bpf_map_lookup_elem(&nt_frag_busy, &zero);
 }
 
-NT_INLINE struct nt_frag_calls *nt_frag_calls_get(void)
+NT_INLINE struct nt_frag_calls_stack *nt_frag_busy_calls(void)
 {
 	__u64 *busy = nt_frag_busy_get();
-	__u32 key;
 
-	if (!busy || !*busy)
-		return NULL;
-	key = nt_caller();
-	return bpf_map_lookup_elem(&nt_frag_calls, &key);
-}
-
-/* i is below NT_FRAG_CALLS, which the mask tells the verifier; the barriers keep it where it is, and
- * make clang keep the pointer: 4.19 forgets the bounds of a number that was on the stack. */
-NT_INLINE struct nt_frag_call *nt_frag_call_at(struct nt_frag_calls *c, __u64 i)
-{
-	struct nt_frag_call *at;
-
-	NT_BARRIER(i);
-	i &= NT_FRAG_CALLS - 1;
-	NT_BARRIER(i);
-	at = &c->call[i];
-	NT_BARRIER(at);
-	return at;
+	return busy && *busy ? nt_frag_calls_get() : NULL;
 }
 
 /* The innermost call, if it is about one of our fragments. */
 NT_INLINE struct nt_frag_call *nt_frag_call_top(void)
 {
-	struct nt_frag_calls *c = nt_frag_calls_get();
+	struct nt_frag_calls_stack *c = nt_frag_busy_calls();
 	struct nt_frag_call *top;
 
 	if (!c || !c->n)
 		return NULL;
-	top = nt_frag_call_at(c, (__u64)c->n - 1);
+	top = nt_frag_calls_at(c, (__u64)c->n - 1);
 	return top->bits ? top : NULL;
-}
-
-/* The same although nobody is busy; made if it is not there. */
-NT_INLINE struct nt_frag_calls *nt_frag_calls_make(void)
-{
-	__u32 key = nt_caller();
-	struct nt_frag_calls *c = bpf_map_lookup_elem(&nt_frag_calls, &key);
-	struct nt_scratch *zero = nt_scratch_get(1);
-
-	if (c || !zero)
-		return c;
-	__builtin_memset(zero, 0, sizeof(struct nt_frag_calls));
-	bpf_map_update_elem(&nt_frag_calls, &key, zero, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&nt_frag_calls, &key);
 }
 
 /* A call that is not ours needs a place only above others: so its return takes none of theirs. */
 NT_INLINE struct nt_frag_call *nt_frag_call_push(const bool ours)
 {
-	struct nt_frag_calls *c = ours ? nt_frag_calls_make() : nt_frag_calls_get();
-	struct nt_frag_call *top;
+	struct nt_frag_calls_stack *c = ours ? nt_frag_calls_make() : nt_frag_busy_calls();
 	__u64 *busy;
 
-	if (!c || (!ours && !c->n))
+	if (!ours && (!c || !c->n))
 		return NULL;
-	if (c->n >= NT_FRAG_CALLS) {
-		c->n = 0;
-		nt_stat_add(NT_STAT_UNMATCHED, NT_FRAG_CALLS);
-	}
-	top = nt_frag_call_at(c, c->n);
-	c->n++;
-	__builtin_memset(top, 0, sizeof(*top));
 	busy = nt_frag_busy_get();
-	if (ours && busy)
+	if (ours && c && busy)
 		__sync_fetch_and_add(busy, 1);
-	return top;
+	return nt_frag_calls_push_on(c);
 }
 
 /* The innermost call ends; NULL if there is none: no fragment, or it began before the gate opened. */
 NT_INLINE struct nt_frag_call *nt_frag_call_pop(void)
 {
-	struct nt_frag_calls *c = nt_frag_calls_get();
-	struct nt_frag_call *top;
+	struct nt_frag_call *top = nt_frag_calls_pop_off(nt_frag_busy_calls());
 	__u64 *busy;
 
-	if (!c || !c->n)
+	if (!top || !top->bits)
 		return NULL;
-	top = nt_frag_call_at(c, (__u64)c->n - 1);
-	c->n--;
 	busy = nt_frag_busy_get();
-	if (top->bits && busy)
+	if (busy)
 		__sync_fetch_and_add(busy, -1);
-	return top->bits ? top : NULL;
+	return top;
 }
 
 /* ---- events ---- */

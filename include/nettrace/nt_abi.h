@@ -50,6 +50,8 @@ enum nt_stat {
 	NT_STAT_EVICTED,
 	NT_STAT_UNMATCHED,
 	NT_STAT_PERF_SENT,	/* events that perf buffers took, as the kernel says */
+	NT_STAT_CALLS_BEGUN,	/* of functions whose entry and return belong together (bpf/lib/calls.bpf.h) */
+	NT_STAT_CALLS_ENDED,
 	NT_STAT_TOOL0,		/* the engine's and the tool's own */
 	NT_STAT_MAX = 64,
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Packets lost between the stack and the driver: by which device, queue and discipline. */
+#include "lib/calls.bpf.h"
 #include "lib/drop.bpf.h"
 #include "lib/emit.bpf.h"
 #include "lib/qdisc.bpf.h"
@@ -242,67 +243,28 @@ NT_INLINE void count_rc(__u32 ifindex, __u32 netns, __u32 of, __s32 rc)
 		nt_stat_add(NT_STAT_MAP_FULL, 1);
 }
 
-/* Calls of __dev_queue_xmit() that have not returned: tunnels call it again, softirqs run on top
- * of tasks. */
-#define CALLS 8
-struct calls {
-	__u32 n, pad;
-	struct { __u32 ifindex, netns; } call[CALLS];
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u32);
-	__type(value, struct calls);
-} nt_calls SEC(".maps");
+/* Of __dev_queue_xmit(); tunnels call it again. */
+struct call { __u32 ifindex, netns; };
+NT_CALLS(nt_calls, struct call, 8)
 
 NT_FUNC(xmit_in, struct sk_buff *skb)
 {
 	struct net_device *dev = NT_GET(direct, skb, dev);
-	struct calls *c, first = { .n = 0 };
-	__u32 key = nt_caller();
-	__u64 n;
+	struct call *c = nt_calls_push();
 
-	c = bpf_map_lookup_elem(&nt_calls, &key);
-	if (!c) {
-		bpf_map_update_elem(&nt_calls, &key, &first, BPF_ANY);
-		c = bpf_map_lookup_elem(&nt_calls, &key);
-	}
 	if (!c)
 		return 0;
-	n = c->n;
-	if (n >= CALLS) {
-		c->n = n = 0;
-		nt_stat_add(NT_STAT_UNMATCHED, CALLS);
-	}
-	NT_BARRIER(n);
-	if (n >= CALLS)
-		return 0;
-	c->call[n].ifindex = NT_GET(direct, dev, ifindex);
-	c->call[n].netns = nt_dev_netns(direct, dev);
-	c->n = n + 1;
+	c->ifindex = NT_GET(direct, dev, ifindex);
+	c->netns = nt_dev_netns(direct, dev);
 	return 0;
 }
 
 NT_RET(xmit_out, 2, __u64 ret)
 {
-	__u32 key = nt_caller();
-	struct calls *c = bpf_map_lookup_elem(&nt_calls, &key);
-	__u64 n;
+	struct call *c = nt_calls_pop();
 
-	if (!c)		/* it was called before the gate opened */
-		return 0;
-	n = c->n;
-	if (!n || n > CALLS) {
-		nt_stat_add(NT_STAT_UNMATCHED, 1);
-		return 0;
-	}
-	n--;
-	NT_BARRIER(n);
-	if (n >= CALLS)
-		return 0;
-	c->n = n;
-	count_rc(c->call[n].ifindex, c->call[n].netns, NT_TXRC_QUEUE_XMIT, ret);
+	if (c)		/* else it was called before the gate opened */
+		count_rc(c->ifindex, c->netns, NT_TXRC_QUEUE_XMIT, ret);
 	return 0;
 }
 

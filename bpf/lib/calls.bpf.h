@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Calls of a kernel function that have not returned yet, by who is in them
+ * (nt_caller()): what its entry saw is wanted at its return. They nest: a
+ * function may call itself, a softirq may run on top of a task that is in it.
+ * NT_CALLS(name, type, deep) makes the map and these, type being what is known
+ * of a call and deep a power of two:
+ *
+ *	name_get()	the caller's calls, NULL: it never made one
+ *	name_at(calls, i)	one of them, 0: the outermost
+ *	name_push()	a call begins: its record, all zero; NULL: no memory
+ *	name_top()	the innermost, NULL: there is none
+ *	name_pop()	the innermost ends; NULL: there is none, it began before the gate opened
+ *
+ * The map forgets callers that were not in the function for long (LRU). Should
+ * it ever forget one that is, begun and ended calls differ at the end, and user
+ * space counts them as unmatched.
+ */
+#ifndef NT_BPF_CALLS_H
+#define NT_BPF_CALLS_H
+
+#include "lib/maps.bpf.h"
+
+/* i is below deep, which the mask tells the verifier; the barriers keep it where it is, and make clang
+ * keep the pointer: 4.19 forgets the bounds of a number that was on the stack. */
+#define NT_CALLS(name, type_, deep)						\
+struct name##_stack {								\
+	__u32 n, pad;								\
+	type_ call[deep];							\
+};										\
+_Static_assert(sizeof(struct name##_stack) <= NT_SCRATCH_SIZE, "calls too large");	\
+struct {									\
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);					\
+	__uint(max_entries, 4096);						\
+	__type(key, __u32);							\
+	__type(value, struct name##_stack);					\
+} name SEC(".maps");								\
+										\
+NT_INLINE struct name##_stack *name##_get(void)					\
+{										\
+	__u32 key = nt_caller();						\
+										\
+	return bpf_map_lookup_elem(&name, &key);				\
+}										\
+										\
+NT_INLINE type_ *name##_at(struct name##_stack *c, __u64 i)			\
+{										\
+	type_ *at;								\
+										\
+	NT_BARRIER(i);								\
+	i &= (deep) - 1;							\
+	NT_BARRIER(i);								\
+	at = &c->call[i];							\
+	NT_BARRIER(at);								\
+	return at;								\
+}										\
+										\
+NT_INLINE struct name##_stack *name##_make(void)				\
+{										\
+	struct name##_stack *c = name##_get(), *none;				\
+	__u32 key = nt_caller();						\
+										\
+	if (c)									\
+		return c;							\
+	none = nt_scratch_get(1);	/* each call is cleared as it begins */	\
+	if (!none)								\
+		return NULL;							\
+	none->n = none->pad = 0;						\
+	bpf_map_update_elem(&name, &key, none, BPF_NOEXIST);			\
+	return bpf_map_lookup_elem(&name, &key);				\
+}										\
+										\
+NT_INLINE type_ *name##_push_on(struct name##_stack *c)				\
+{										\
+	type_ *top;								\
+										\
+	if (!c)									\
+		return NULL;							\
+	if (c->n >= (deep)) {		/* returns were missed */		\
+		c->n = 0;							\
+		nt_stat_add(NT_STAT_UNMATCHED, deep);				\
+		nt_stat_add(NT_STAT_CALLS_ENDED, deep);				\
+	}									\
+	top = name##_at(c, c->n);						\
+	c->n++;									\
+	__builtin_memset(top, 0, sizeof(*top));					\
+	nt_stat_add(NT_STAT_CALLS_BEGUN, 1);					\
+	return top;								\
+}										\
+										\
+NT_INLINE type_ *name##_push(void)						\
+{										\
+	return name##_push_on(name##_make());					\
+}										\
+										\
+NT_INLINE type_ *name##_top(void)						\
+{										\
+	struct name##_stack *c = name##_get();					\
+										\
+	return c && c->n ? name##_at(c, (__u64)c->n - 1) : NULL;		\
+}										\
+										\
+NT_INLINE type_ *name##_pop_off(struct name##_stack *c)				\
+{										\
+	if (!c || !c->n)							\
+		return NULL;							\
+	c->n--;									\
+	nt_stat_add(NT_STAT_CALLS_ENDED, 1);					\
+	return name##_at(c, c->n);						\
+}										\
+										\
+NT_INLINE type_ *name##_pop(void)						\
+{										\
+	return name##_pop_off(name##_get());					\
+}
+
+#endif
