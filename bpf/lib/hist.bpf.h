@@ -57,4 +57,12 @@ NT_INLINE void nt_hist_record(struct nt_hist_raw *h, __u64 v)
 		__sync_fetch_and_add(&h->slot[slot], 1);
 }
 
+/* In a map that CPUs share. */
+NT_INLINE void nt_hist_record_shared(struct nt_hist_raw *h, __u64 v)
+{
+	nt_hist_record(h, v);
+	nt_max(&h->max, v);
+	nt_max(&h->min_inv, ~v);
+}
+
 #endif

@@ -74,28 +74,6 @@ NT_INLINE void nt_lock_begin(void *ctx, __u64 addr, __u32 class, __u32 owner_tid
 		nt_stat_add(NT_STAT_MAP_FULL, 1);
 }
 
-/* Several CPUs may write to a row: after three tries a greater one has come each time. */
-NT_INLINE void nt_lock_max(__u64 *max, __u64 v)
-{
-#pragma unroll
-	for (int i = 0; i < 3; i++)
-		if (*(volatile __u64 *)max < v)
-			*(volatile __u64 *)max = v;
-}
-
-NT_INLINE void *nt_lock_row(void *map, const void *key, const void *zero)
-{
-	void *v = bpf_map_lookup_elem(map, key);
-
-	if (v)
-		return v;
-	bpf_map_update_elem(map, key, zero, BPF_NOEXIST);
-	v = bpf_map_lookup_elem(map, key);
-	if (!v)
-		nt_stat_add(NT_STAT_MAP_FULL, 1);
-	return v;
-}
-
 NT_INLINE void nt_lock_count(struct nt_lock_val *v, const struct nt_lock_call *c, const struct nt_lock_key *k,
 			     __u64 time, __s64 ret, bool wakes)
 {
@@ -103,7 +81,7 @@ NT_INLINE void nt_lock_count(struct nt_lock_val *v, const struct nt_lock_call *c
 
 	__sync_fetch_and_add(&v->calls, 1);
 	__sync_fetch_and_add(&v->total_ns, time);
-	nt_lock_max(&v->max_ns, time);
+	nt_max(&v->max_ns, time);
 	if (ret == -110 /* ETIMEDOUT */)
 		__sync_fetch_and_add(&v->timeouts, 1);
 	else if (ret == -11 /* EAGAIN */)
@@ -133,12 +111,12 @@ NT_INLINE void nt_lock_count_stack(const struct nt_lock_call *c, const struct nt
 
 	s.caller = c->caller;
 	s.stack = c->stack;
-	v = odd ? nt_lock_row(&nt_lock_stacks1, &s, &zero) : nt_lock_row(&nt_lock_stacks0, &s, &zero);
+	v = odd ? nt_row(&nt_lock_stacks1, &s, &zero) : nt_row(&nt_lock_stacks0, &s, &zero);
 	if (!v)
 		return;
 	__sync_fetch_and_add(&v->calls, 1);
 	__sync_fetch_and_add(&v->total_ns, time);
-	nt_lock_max(&v->max_ns, time);
+	nt_max(&v->max_ns, time);
 }
 
 /* A call of the running thread returned ret. wakes: ret is a number of threads that it woke, those of
@@ -177,7 +155,7 @@ NT_INLINE void nt_lock_end(__s64 ret, bool wakes, __u32 waiters)
 	h = bpf_map_lookup_elem(&nt_lock_hists, &k.class);
 	if (h)
 		nt_hist_record(h, time);
-	v = cfg->sample & 1 ? nt_lock_row(&nt_locks1, &k, &zero) : nt_lock_row(&nt_locks0, &k, &zero);
+	v = cfg->sample & 1 ? nt_row(&nt_locks1, &k, &zero) : nt_row(&nt_locks0, &k, &zero);
 	if (v)
 		nt_lock_count(v, c, &k, time, ret, wakes);
 	if (v && (nt_const(NT_CONST_TOOL0) & NT_LOCK_STACK))

@@ -49,4 +49,27 @@ NT_INLINE void nt_stat_add(__u32 stat, __u64 n)
 		__sync_fetch_and_add(v, n);
 }
 
+/* The value of a key; made from init if there is none. NULL: the map is full, which is counted. */
+NT_INLINE void *nt_row(void *map, const void *key, const void *init)
+{
+	void *v = bpf_map_lookup_elem(map, key);
+
+	if (v)
+		return v;
+	bpf_map_update_elem(map, key, init, BPF_NOEXIST);
+	v = bpf_map_lookup_elem(map, key);
+	if (!v)
+		nt_stat_add(NT_STAT_MAP_FULL, 1);
+	return v;
+}
+
+/* Several CPUs may write to a row: after three tries a greater one has come each time. */
+NT_INLINE void nt_max(__u64 *max, __u64 v)
+{
+#pragma unroll
+	for (int i = 0; i < 3; i++)
+		if (*(volatile __u64 *)max < v)
+			*(volatile __u64 *)max = v;
+}
+
 #endif

@@ -111,11 +111,7 @@ NT_INLINE struct nt_ring_stats *nt_ring_stats_of(const struct nt_ring_key *k)
 	if (!zero)
 		return NULL;
 	__builtin_memset(zero, 0, sizeof(*zero));
-	bpf_map_update_elem(&nt_rings, k, zero, BPF_NOEXIST);
-	s = bpf_map_lookup_elem(&nt_rings, k);
-	if (!s)
-		nt_stat_add(NT_STAT_MAP_FULL, 1);
-	return s;
+	return nt_row(&nt_rings, k, zero);
 }
 
 /* Extremes cannot be told from two snapshots, so those of an interval begin anew when user space
@@ -190,21 +186,12 @@ NT_INLINE void nt_ring_verdict(struct nt_ring_stats *s, struct nt_ring_extremes 
 
 NT_INLINE void nt_ring_drop(struct nt_ring_key k, __u32 reason)
 {
-	__u64 *n, one = 1;
+	__u64 *n, zero = 0;
 
 	k.reason = reason;
-	n = bpf_map_lookup_elem(&nt_ring_drops, &k);
-	if (n) {
-		__sync_fetch_and_add(n, 1);
-		return;
-	}
-	if (!bpf_map_update_elem(&nt_ring_drops, &k, &one, BPF_NOEXIST))
-		return;
-	n = bpf_map_lookup_elem(&nt_ring_drops, &k);	/* another CPU came first */
+	n = nt_row(&nt_ring_drops, &k, &zero);
 	if (n)
 		__sync_fetch_and_add(n, 1);
-	else
-		nt_stat_add(NT_STAT_MAP_FULL, 1);
 }
 
 #endif

@@ -181,7 +181,6 @@ static void read_figures(struct nt_run *r, struct nt_qlat_figures *f)
 	for (uint32_t i = 0; i < NT_QLAT_OUTCOMES; i++)
 		f->ended[i] = nt_run_stat(r, NT_STAT_TRACK_ENDED + i);
 	f->superseded = nt_run_stat(r, NT_STAT_TRACK_SUPERSEDED);
-	f->map_full = nt_run_stat(r, NT_STAT_MAP_FULL);
 	f->segments = nt_run_stat(r, NT_STAT_QLAT_SEGMENTS);
 	f->no_row = nt_run_stat(r, NT_STAT_QLAT_NO_ROW);
 	f->timed_out = p->timed_out;
@@ -227,7 +226,6 @@ static void subtract(struct nt_qlat_figures *f, const struct nt_qlat_figures *la
 		f->ended[i] -= last->ended[i];
 	f->superseded -= last->superseded;
 	f->timed_out -= last->timed_out;
-	f->map_full -= last->map_full;
 	f->segments -= last->segments;
 	f->no_row -= last->no_row;
 	for (size_t i = 0; i < f->n; i++) {

@@ -18,7 +18,7 @@ struct nt_qlat_row {			/* a transmit queue and its discipline */
 struct nt_qlat_figures {		/* counted since the start, or in an interval */
 	struct nt_qlat_row *row;
 	size_t n;
-	uint64_t started, ended[NT_QLAT_OUTCOMES], superseded, timed_out, map_full, segments, no_row;
+	uint64_t started, ended[NT_QLAT_OUTCOMES], superseded, timed_out, segments, no_row;
 	uint64_t inside, oldest_ns;	/* at this moment: packets, and how long the oldest is in */
 };
 

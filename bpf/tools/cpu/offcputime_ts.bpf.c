@@ -66,12 +66,9 @@ NT_INLINE void leaves(void *ctx, const bool direct, bool preempt, struct task_st
 
 NT_INLINE struct nt_off_val *count_of(void *counts, struct nt_off_key *k)
 {
-	struct nt_off_val zero = { 0 }, *v = bpf_map_lookup_elem(counts, k);
+	struct nt_off_val zero = { 0 };
 
-	if (v)
-		return v;
-	bpf_map_update_elem(counts, k, &zero, BPF_NOEXIST);
-	return bpf_map_lookup_elem(counts, k);
+	return nt_row(counts, k, &zero);
 }
 
 NT_INLINE void add(const struct nt_off *o, __u32 tid, const __u64 now)
@@ -89,10 +86,8 @@ NT_INLINE void add(const struct nt_off *o, __u32 tid, const __u64 now)
 	if (nt_const(NT_CONST_TOOL0) & NT_OFF_WAKER)
 		__builtin_memcpy(k.waker, o->waker, 16);
 	v = c && (c->sample & 1) ? count_of(&nt_counts1, &k) : count_of(&nt_counts0, &k);
-	if (!v) {
-		nt_stat_add(NT_STAT_MAP_FULL, 1);
+	if (!v)
 		return;
-	}
 	/* A thread is on one CPU at a time: nobody else writes here. */
 	v->total_ns += time;
 	v->count++;

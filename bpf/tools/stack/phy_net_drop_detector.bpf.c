@@ -18,14 +18,8 @@ NT_TP_SKB(kfree_skb, NT_AT_ANY, struct sk_buff *skb, void *location)
 
 	if (!nt_drop_wanted(direct, ctx, &d, skb, location) || d.cur->flow.proto != 17)
 		return 0;
-	n = bpf_map_lookup_elem(&nt_phy_drops, &d.reason);
-	if (!n) {
-		bpf_map_update_elem(&nt_phy_drops, &d.reason, &zero, BPF_NOEXIST);
-		n = bpf_map_lookup_elem(&nt_phy_drops, &d.reason);
-	}
+	n = nt_row(&nt_phy_drops, &d.reason, &zero);
 	if (n)
 		__sync_fetch_and_add(n, 1);
-	else
-		nt_stat_add(NT_STAT_MAP_FULL, 1);
 	return 0;
 }

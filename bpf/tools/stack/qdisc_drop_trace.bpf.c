@@ -77,15 +77,9 @@ NT_INLINE void count(const struct nt_qdisc_event *e)
 	k.leaf_parent = e->leaf.parent;
 	__builtin_memcpy(k.root_kind, e->root.kind, sizeof(k.root_kind));
 	__builtin_memcpy(k.leaf_kind, e->leaf.kind, sizeof(k.leaf_kind));
-	v = bpf_map_lookup_elem(&nt_qdrops, &k);
-	if (!v) {
-		bpf_map_update_elem(&nt_qdrops, &k, &zero, BPF_NOEXIST);
-		v = bpf_map_lookup_elem(&nt_qdrops, &k);
-	}
-	if (!v) {
-		nt_stat_add(NT_STAT_MAP_FULL, 1);
+	v = nt_row(&nt_qdrops, &k, &zero);
+	if (!v)
 		return;
-	}
 	__sync_fetch_and_add(&v->drops, 1);
 	__sync_fetch_and_add(&v->packets, e->pkt.gso_segs ? e->pkt.gso_segs : 1);
 	__sync_fetch_and_add(&v->bytes, e->pkt.len);
@@ -232,15 +226,9 @@ NT_INLINE void count_rc(__u32 ifindex, __u32 netns, __u32 of, __s32 rc)
 
 	if (!watched(ifindex, netns))
 		return;
-	n = bpf_map_lookup_elem(&nt_txrc, &k);
-	if (!n) {
-		bpf_map_update_elem(&nt_txrc, &k, &zero, BPF_NOEXIST);
-		n = bpf_map_lookup_elem(&nt_txrc, &k);
-	}
+	n = nt_row(&nt_txrc, &k, &zero);
 	if (n)
 		__sync_fetch_and_add(n, 1);
-	else
-		nt_stat_add(NT_STAT_MAP_FULL, 1);
 }
 
 /* Of __dev_queue_xmit(); tunnels call it again. */

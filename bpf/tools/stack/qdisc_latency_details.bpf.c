@@ -68,9 +68,7 @@ NT_INLINE struct nt_qlat_val *row_of(const struct nt_qlat *l)
 	if (v)
 		return v;
 	zero = bpf_map_lookup_elem(&nt_qlat_zero, &first);
-	if (zero)
-		bpf_map_update_elem(&nt_qlat_rows, &k, zero, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&nt_qlat_rows, &k);
+	return zero ? nt_row(&nt_qlat_rows, &k, zero) : NULL;
 }
 
 NT_INLINE __u64 since(__u64 from, __u64 to)
@@ -98,12 +96,12 @@ NT_SUBPROG int count(const struct nt_qlat *l)
 	__sync_fetch_and_add(&v->requeues, l->requeues);
 	__sync_fetch_and_add(&v->bytes, l->pkt.len);
 	if (l->dequeued_ns)
-		nt_hist_record(&v->hist[NT_QLAT_WAIT], since(l->queued_ns, l->dequeued_ns));
+		nt_hist_record_shared(&v->hist[NT_QLAT_WAIT], since(l->queued_ns, l->dequeued_ns));
 	if (outcome == NT_QLAT_SENT)
-		nt_hist_record(&v->hist[NT_QLAT_DRIVER],
+		nt_hist_record_shared(&v->hist[NT_QLAT_DRIVER],
 			       since(l->dequeued_ns ? l->dequeued_ns : l->queued_ns, l->ended_ns));
 	if (outcome == NT_QLAT_DROPPED)
-		nt_hist_record(&v->hist[NT_QLAT_LOST], since(l->queued_ns, l->ended_ns));
+		nt_hist_record_shared(&v->hist[NT_QLAT_LOST], since(l->queued_ns, l->ended_ns));
 	return 0;
 }
 

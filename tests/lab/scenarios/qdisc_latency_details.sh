@@ -104,13 +104,7 @@ check_jq "netem: intervals add up" delay '(map(select(.type == "interval")) | (m
 va_tc qdisc del dev va root
 
 # A discipline of several queues gives packets away in batches, here those of 40 ms: each of a batch is seen to leave.
-ns_add c
-in_ns c ip link add vc numtxqueues 2 type veth peer name vd
-ip -n c link set vc up
-ip -n c link set vd up
-ip -n c address add 10.78.0.1/24 dev vc
-ip -n c neighbour replace 10.78.0.2 lladdr 02:77:00:00:00:02 dev vc nud permanent
-settle c
+two_queues
 netem vc c delay 20ms slot 40ms
 nt_start_in c batch qdisc_latency_details -d vc
 in_ns c "$SEND" udp --to 10.78.0.2 --port 9 --count 60 --rate 0 >/dev/null

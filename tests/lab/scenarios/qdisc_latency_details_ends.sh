@@ -50,13 +50,7 @@ check_jq "GSO: packets end as consumed, their segments are counted" cut "($EVENT
 va_tc qdisc del dev va root
 
 # --- several queues ---------------------------------------------------------------------------------------
-ns_add c
-in_ns c ip link add vc numtxqueues 2 type veth peer name vd
-ip -n c link set vc up
-ip -n c link set vd up
-ip -n c address add 10.78.0.1/24 dev vc
-ip -n c neighbour replace 10.78.0.2 lladdr 02:77:00:00:00:02 dev vc nud permanent
-settle c
+two_queues
 tc -n c qdisc add dev vc root handle 7: mq
 nt_start_in c queues qdisc_latency_details -d vc
 in_ns c python3 - <<'PY'
