@@ -149,6 +149,7 @@ struct task_struct {
 	unsigned int flags;
 	int pid;		/* the thread's id */
 	int tgid;		/* what user space calls the process id */
+	__u64 start_time;	/* CLOCK_MONOTONIC ns */
 	char comm[16];
 };
 

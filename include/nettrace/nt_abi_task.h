@@ -89,6 +89,33 @@ enum {
 };
 enum nt_off_stat { NT_STAT_OFF_NO_KERNEL = NT_STAT_TOOL0, NT_STAT_OFF_NO_USER };
 
+/* ---- CPU time by thread and CPU ---- */
+struct nt_cpu_key {
+	__u64 start_ns;			/* of the thread: ids are used again */
+	__u32 tid, cpu;
+};
+NT_ASSERT_SIZE(struct nt_cpu_key, 16);
+struct nt_cpu_time {			/* finished slices */
+	__u64 run_ns;			/* CPU time as the kernel accounts it, without softirqs */
+	__u64 off_ns;			/* end of the last one */
+	__u64 switches;
+	__u32 tgid, pad;
+	char comm[16];
+};
+NT_ASSERT_SIZE(struct nt_cpu_time, 48);
+struct nt_cpu_now {			/* who has a CPU; one for each */
+	__u64 since_ns;			/* written last; 0: no switch was seen yet */
+	__u64 exec_ns, start_ns;	/* of the thread, at its switch-in */
+	__u64 softirq_before_ns;	/* softirq_ns at that time */
+	__u32 tid, tgid;
+	__u64 since_writer;		/* written first: equal to since_ns when a copy is consistent */
+	__u64 softirq_ns;		/* time in softirqs that ran on top of a thread or while idle, not in ksoftirqd */
+	__u64 softirq_since_ns;		/* 0: in none */
+	__u64 idle_ns;			/* finished slices of the idle task, without softirqs */
+	__u64 skip;			/* user space: this CPU is not watched */
+};
+NT_ASSERT_SIZE(struct nt_cpu_now, 80);
+
 /* ---- calls that take a lock or wait at one (lib/lock.bpf.h) ---- */
 #define NT_LOCK_CLASSES 4		/* what a tool tells apart: its own numbers, and bits of NT_CONST_TOOL1 */
 struct nt_lock_call {			/* a thread that is in such a call, by its tid */
