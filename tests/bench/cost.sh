@@ -26,7 +26,9 @@ load() {
         kernel_icmp_rtt | icmp_drop_detector) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
-        sched_latency_monitor | offcputime_ts | cpu_monitor) "$BENCH" threads "$N" "$ROUNDS" ;;
+        sched_latency_monitor | offcputime_ts | cpu_monitor | ksoftirqd_sched_latency)
+            "$BENCH" threads "$N" "$ROUNDS"
+            ;;
         *) in_a "$BENCH" frames va "$N" "$ROUNDS" ;;
     esac
 }
@@ -49,7 +51,9 @@ options() {
         *_drop_detector) path_options ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag) echo "--interval 1000" ;;
-        sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor) echo "--interval 1000" ;;
+        sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor | ksoftirqd_sched_latency)
+            echo "--interval 1000"
+            ;;
     esac
 }
 
@@ -131,3 +135,4 @@ measure offcputime_ts "--pid 2147483647" "" "--user-threads-only --user-stacks-o
 measure futex "--pid 2147483647" "" "--op wait"
 measure pthread_rwlock_wrlock "--pid 1" "" "--min-us 1000"
 measure cpu_monitor - "" "--cpus 0"    # on one CPU nothing is rejected
+measure ksoftirqd_sched_latency - "" ""    # threads that are none of its own
