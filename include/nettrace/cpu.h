@@ -47,6 +47,8 @@ void nt_cpu_share(struct nt_cpu_share *s, const struct nt_cpu_ticks *before, con
 /* "0-3,8" (also as the kernel writes it, with a newline) marks set[n]; "" marks none. -EINVAL: no
  * list, -ERANGE: a CPU at or above n. */
 int nt_cpu_list_parse(const char *text, bool *set, size_t n);
+/* The items of an option mark set[n], which is cleared; none: all. -EINVAL with *err (usage). */
+int nt_cpu_wanted(const struct nt_strlist *l, const char *option, bool *set, size_t n, struct nt_err *err);
 int nt_cpu_list_read(const char *path, bool *set, size_t n);
 /* Other CPUs of the same core. */
 void nt_cpu_siblings(uint32_t cpu, bool *set, size_t n);

@@ -35,23 +35,6 @@ static bool called_fast(const struct nt_run *r)
 	return !strncmp(nt_run_called_as(r), "fast", 4);
 }
 
-static int watched_cpus(struct nt_run *r, bool *set, size_t n, struct nt_err *err)
-{
-	const struct nt_strlist *l = &opts_of(r)->cpus;
-
-	for (size_t i = 0; i < l->n; i++) {
-		char bad[64];
-
-		if (nt_cpu_list_parse(l->item[i], set, n))
-			return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
-				"no such CPU: --cpus %s: this machine has 0-%zu", nt_err_quote(bad, sizeof(bad), l->item[i]),
-				n - 1);
-	}
-	for (size_t i = 0; !l->n && i < n; i++)
-		set[i] = true;
-	return 0;
-}
-
 static void name_log(struct nt_run *r, struct nt_cpu_opts *o)
 {
 	static char name[64];
@@ -69,7 +52,7 @@ int nt_cpu_check(struct nt_run *r, struct nt_err *err)
 	struct nt_cpu_opts *o = nt_run_opts_rw(r);
 	size_t n = nt_run_cpus(r);
 	bool *set = calloc(n, sizeof(*set));
-	int rc = set ? watched_cpus(r, set, n, err) : -ENOMEM;
+	int rc = set ? nt_cpu_wanted(&opts_of(r)->cpus, "cpus", set, n, err) : -ENOMEM;
 
 	free(set);
 	if (rc)
@@ -108,7 +91,7 @@ static int make_room(struct nt_run *r, struct nt_err *err)
 		return -ENOMEM;
 	p->base = p->first + p->n + 1;
 	p->now = p->base + p->n + 1;
-	rc = watched_cpus(r, p->watched, p->n, err);
+	rc = nt_cpu_wanted(&opts_of(r)->cpus, "cpus", p->watched, p->n, err);
 	for (uint32_t i = 0; i < p->n; i++)
 		nt_cpu_siblings(i, p->siblings + i * p->n, p->n);
 	return rc ? rc : nt_cpu_threads_open(&p->threads, p->watched, p->n);

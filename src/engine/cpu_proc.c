@@ -150,6 +150,20 @@ int nt_cpu_list_parse(const char *text, bool *set, size_t n)
 	}
 }
 
+int nt_cpu_wanted(const struct nt_strlist *l, const char *option, bool *set, size_t n, struct nt_err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		set[i] = !l->n;
+	for (size_t i = 0; i < l->n; i++) {
+		char bad[64];
+
+		if (nt_cpu_list_parse(l->item[i], set, n))
+			return nt_err_set(err, NT_EXIT_USAGE, EINVAL, "no such CPU: --%s %s: this machine has 0-%zu", option,
+					  nt_err_quote(bad, sizeof(bad), l->item[i]), n - 1);
+	}
+	return 0;
+}
+
 int nt_cpu_list_read(const char *path, bool *set, size_t n)
 {
 	char text[4096];

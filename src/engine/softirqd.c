@@ -25,31 +25,15 @@ bool nt_softirqd_wants_vectors(const void *opts)
 }
 
 /* ---- options ---- */
-static int mark_cpu(bool *set, size_t n, const char *item, struct nt_err *err)
-{
-	int rc = nt_cpu_list_parse(item, set, n);
-
-	if (!rc)
-		return 0;
-	return nt_err_set(err, NT_EXIT_USAGE, EINVAL, "no such CPU: %s: this machine can have CPUs 0 to %zu", item, n - 1);
-}
-
 int nt_softirqd_check(struct nt_run *r, struct nt_err *err)
 {
-	const struct nt_softirqd_opts *o = opts_of(r);
 	struct nt_softirqd_priv *p = nt_run_priv(r);
-	int rc = 0;
 
-	if (!o->cpus.n)
-		return 0;
-	free(p->cpu);
 	p->n_cpus = nt_run_cpus(r);
 	p->cpu = calloc(p->n_cpus, sizeof(*p->cpu));
 	if (!p->cpu)
 		return nt_err_set(err, NT_EXIT_RUNTIME, ENOMEM, "no memory for the list of CPUs");
-	for (size_t i = 0; i < o->cpus.n && !rc; i++)
-		rc = mark_cpu(p->cpu, p->n_cpus, o->cpus.item[i], err);
-	return rc;
+	return nt_cpu_wanted(&opts_of(r)->cpus, "cpu", p->cpu, p->n_cpus, err);
 }
 
 static int configure(struct nt_run *r, struct nt_err *err)
@@ -99,9 +83,12 @@ static bool is_watched(const struct nt_softirqd_priv *p, uint32_t tid)
 	return false;
 }
 
-static bool is_wanted(const struct nt_softirqd_priv *p, int cpu)
+/* Threads of no CPU belong to all of them. */
+static bool is_wanted(const struct nt_softirqd_priv *p, const struct nt_softirqd_opts *o, int cpu)
 {
-	return !p->cpu || (cpu >= 0 && (size_t)cpu < p->n_cpus && p->cpu[cpu]);
+	if (cpu < 0)
+		return !o->cpus.n;
+	return (size_t)cpu < p->n_cpus && p->cpu[cpu];
 }
 
 static void watch(struct nt_run *r, uint32_t tid, int cpu, const char *comm)
@@ -154,7 +141,7 @@ static void find_threads(struct nt_run *r)
 
 		if (!tid || is_watched(p, tid) || !read_stat(d->d_name, stat, sizeof(stat)))
 			continue;
-		if (nt_softirqd_is(stat, opts_of(r)->napi, comm, &cpu) && is_wanted(p, cpu))
+		if (nt_softirqd_is(stat, opts_of(r)->napi, comm, &cpu) && is_wanted(p, opts_of(r), cpu))
 			watch(r, tid, cpu, comm);
 	}
 	if (proc)

@@ -32,7 +32,7 @@ struct nt_softirqd_shot {
 struct nt_softirqd_priv {
 	struct nt_softirqd_row *thread;	/* those that are watched: tid, cpu, comm */
 	size_t n;
-	bool *cpu;			/* wanted CPUs; NULL: all */
+	bool *cpu;			/* wanted ones of n_cpus */
 	size_t n_cpus;
 	struct nt_task_cfg cfg;
 	struct nt_softirqd_shot last;	/* at the last interval report */

@@ -43,7 +43,7 @@ const struct nt_tool nt_tool_ksoftirqd_sched_latency = {
 	"The threads are found by name among kernel threads, again at each report. A report has the figures\n"
 	"since the one before; the last one those since the start.",
 	.example = {
-		"nettrace ksoftirqd_sched_latency -c 0-3 --threshold-us 1000  # waits of 1 ms or more on four CPUs",
+		"nettrace ksoftirqd_sched_latency -c 0 --threshold-us 1000  # waits of 1 ms or more on CPU 0",
 		"nettrace ksoftirqd_sched_latency --vectors -i 10  # every 10 s, with the kinds of work",
 	},
 	.opts = opts,
