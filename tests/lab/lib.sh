@@ -7,9 +7,10 @@
 # Failed assertions are counted and the scenario goes on; errors stop it.
 
 LAB_FAILED=0
-# By a clock of instructions waiting for a file of the host's can take any time: limits are longer.
+# By a clock of instructions waiting for a file of the host's can take any time, on a busy machine hours
+# (seen: a tool's start of 6000 s): limits are so long that the runner's, by the wall's clock, is the one that ends it.
 LAB_PATIENCE=1
-[ "${LAB_ICOUNT:-0}" = 0 ] || LAB_PATIENCE=100
+[ "${LAB_ICOUNT:-0}" = 0 ] || LAB_PATIENCE=3000
 LAB_NAMESPACES=()
 LAB_CLEANUP=()
 declare -A LAB_PID=()
