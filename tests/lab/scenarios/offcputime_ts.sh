@@ -80,6 +80,20 @@ check_jq "no user stacks with -K" run 'all(.[-1].rows[]; .user_stack == [])'
 check_jq "who sleeps now is there, and who woke" spin 'any(.[-1].rows[]; .blocked) and any(.[-1].rows[]; .waker_comm != "")'
 check_jq "no kernel threads" run '[.[-1].rows[].comm | select(test("^(ksoftirqd|kworker|rcu_)"))] == []'
 
+# --- one that sleeps and is preempted: only its sleeps are asked for --------------------------------
+cp "$TASK" ntamong
+nt_start among offcputime_ts -u --state 1
+bg ntspin ./ntspin --do spin --threads 2 --seconds 1.5 --cpu 0
+bg ntamong ./ntamong --do sleep --count 30 --sleep-us 2000 --run-us 15000 --cpu 0
+AMONG=$(done_of ntamong)
+done_of ntspin >/dev/null
+nt_stop among
+bg_stop ntspin
+bg_stop ntamong
+note "$AMONG"
+check_jq "30 sleeps, none of the preemptions" among "($AMONG).threads[0] as \$t | \$t.involuntary >= 5 and
+    ([.[-1].rows[] | select(.tid == \$t.tid)] | all(.[]; .state % 4 == 1) and (map(.count) | add | . >= 25 and . <= \$t.voluntary + 3))"
+
 # --- a lock that another thread holds ------------------------------------------------------------
 nt_start hold offcputime_ts -u -m 5000
 bg nthold ./nthold --do hold --count 20 --hold-us 50000
