@@ -220,6 +220,13 @@ NT_INLINE int stem##__body(void *ctx, const bool direct, ##args)
 #define NT_FUNC_SKB(stem, at, args...) NT_FUNC_(stem, nt_quick_reject(true, (void *)ctx[0], at), \
 		nt_quick_reject(false, (void *)PT_REGS_PARM1(ctx), at), ##args)
 
+/* A function of which only a kprobe can be made (NT_HOOK_PLAIN): the body reads PT_REGS_PARM1(ctx) and so on. */
+#define NT_KPROBE(stem)									\
+NT_INLINE int stem##__body(struct pt_regs *ctx);					\
+SEC("kprobe") int stem##__kprobe(struct pt_regs *ctx)					\
+NT_GATED(false, stem##__body(ctx))							\
+NT_INLINE int stem##__body(struct pt_regs *ctx)
+
 #define NT_RET(stem, nargs, ret)							\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ret);				\
 SEC("fexit") int stem##__fexit(__u64 *ctx)						\

@@ -66,6 +66,7 @@ enum {
 					 * common one; NULL/0 members keep the common row's */
 	NT_OPT_LONG_ONLY = 1u << 3,	/* with NT_OPT_COMMON: the common row loses its letter */
 	NT_OPT_ZERO_IS_ANY = 1u << 5,	/* NT_OPT_PORTS: 0 is as if it had not been given (old scripts) */
+	NT_OPT_BOOL_WORD = 1u << 6,	/* NT_OPT_FLAG: a next word "true" or "false" is its value (old scripts) */
 	NT_OPT_FILTER = 1u << 4,	/* a tool's own row that is part of the filter: the start record
 					 * shows it there */
 };

@@ -38,6 +38,8 @@ enum {
 	NT_HOOK_ENTRY = 1u << 0,	/* the filter runs here */
 	NT_HOOK_BYTES = 1u << 1,	/* packet bytes are readable: a filter expression can run */
 	NT_HOOK_EOL = 1u << 2,		/* end of life of a tracked pointer */
+	NT_HOOK_PLAIN = 1u << 3,	/* of a function: by kprobe only. Variadic functions, and parts that the
+					 * compiler made, whose arguments no BTF tells */
 };
 
 struct nt_hook {

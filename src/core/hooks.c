@@ -121,7 +121,7 @@ static bool typed_possible(const struct nt_run *r, const struct nt_btf *own, str
 static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt_btf *own,
 		       struct module_btf *m)
 {
-	bool typed_wanted = r->common.attach != NT_ATTACH_KPROBE;
+	bool typed_wanted = r->common.attach != NT_ATTACH_KPROBE && !(h->hook->flags & NT_HOOK_PLAIN);
 	const char *p = h->hook->targets;
 	char tracepoint[64];
 

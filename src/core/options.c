@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define ARENA_BLOCK	4096
 #define QUOTE_MAX	72	/* of the user's text in an error: the rest has to fit too */
@@ -179,6 +180,11 @@ static int set_from_next(struct parser *p, struct nt_optview_row *vr, const char
 			  nt_opt_want(&vr->opt, want, sizeof(want)));
 }
 
+static bool is_bool(const char *word)
+{
+	return !strcasecmp(word, "true") || !strcasecmp(word, "false");
+}
+
 static int parse_long(struct parser *p, const char *arg)
 {
 	const char *name = arg + 2;
@@ -191,6 +197,8 @@ static int parse_long(struct parser *p, const char *arg)
 	vr = find_long(p, name, len, len ? typed : arg);
 	if (!vr)
 		return -EINVAL;
+	if (!value && vr->opt.flags & NT_OPT_BOOL_WORD && p->next < p->argc && is_bool(p->argv[p->next]))
+		value = p->argv[p->next++];
 	if (!value && vr->opt.type == NT_OPT_FLAG)
 		value = "true";
 	return value ? set_value(p, vr, typed, value) : set_from_next(p, vr, typed);

@@ -419,9 +419,9 @@ static int parse_ethertype(const char *text, uint32_t *out)
 
 static int parse_flag(const char *text, bool *out)
 {
-	bool on = !strcmp(text, "true");
+	bool on = !strcasecmp(text, "true");
 
-	if (!on && strcmp(text, "false"))
+	if (!on && strcasecmp(text, "false"))
 		return -EINVAL;
 	*out = on;
 	return 0;

@@ -239,8 +239,9 @@ static void check_hook(const struct bpf_object *o, const struct nt_hook *h)
 	};
 
 	if (o)
-		CHECK_TOOL(has_prog(o, h->stem, of[h->type][0]) && has_prog(o, h->stem, of[h->type][1]),
-			   "hook %s has both programs of its kind", h->stem);
+		CHECK_TOOL((h->flags & NT_HOOK_PLAIN || has_prog(o, h->stem, of[h->type][0])) &&
+			   has_prog(o, h->stem, of[h->type][1]), "hook %s has the programs of its kind", h->stem);
+	CHECK_TOOL(!(h->flags & NT_HOOK_PLAIN) || h->type == NT_HOOK_FUNC, "hook %s can be a kprobe", h->stem);
 	CHECK_TOOL(targets_ok(h), "hook %s has targets of its kind: %s", h->stem, h->targets);
 	if (h->need == NT_OPTIONAL)
 		CHECK_TOOL(h->loss && strlen(h->loss) > 10, "optional hook %s says what is lost", h->stem);

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Open vSwitch's datapath without its programs, by generic netlink (linux/openvswitch.h).
+
+  ovs.py dp NAME PORT...                a datapath in this namespace; devices get ports 1, 2, ...
+  ovs.py flow NAME MATCH... -- ACTION...
+      MATCH:  in_port=1 recirc=0 type=0x0800 state=new,trk (of new, est, inv, trk; the others are clear)
+      ACTION: output=2 recirc=1 ct=ZONE[,commit]
+  ovs.py del NAME
+"""
+import os
+import socket
+import struct
+import sys
+
+STATES = {"new": 1, "est": 2, "rel": 4, "rpl": 8, "inv": 16, "trk": 32}
+KEY_IN_PORT, KEY_ETHERNET, KEY_ETHERTYPE, KEY_IPV4, KEY_IPV6, KEY_RECIRC, KEY_CT_STATE = 3, 4, 6, 7, 8, 20, 22
+
+
+def attr(kind, data=b""):
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+
+def u32(kind, value):
+    return attr(kind, struct.pack("=I", value))
+
+
+def text(kind, value):
+    return attr(kind, value.encode() + b"\0")
+
+
+class Netlink:
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
+        self.sock.bind((0, 0))
+        self.family = {}
+
+    def call(self, kind, command, version, body):
+        """One request; its answer's bytes behind the generic header, or an error."""
+        head = struct.pack("=IHHII", 20 + len(body), kind, 0x5, 1, 0)   # request, acknowledge
+        self.sock.send(head + struct.pack("=BBH", command, version, 0) + body)
+        answer = b""
+        while True:
+            data = self.sock.recv(65536)
+            while data:
+                length, got = struct.unpack_from("=IH", data)
+                if got == 2:
+                    error = struct.unpack_from("=i", data, 16)[0]
+                    if error:
+                        raise OSError(-error, os.strerror(-error))
+                    return answer
+                answer = data[20:length]
+                data = data[(length + 3) & ~3:]
+
+    def ovs(self, name, command, ifindex, body):
+        if name not in self.family:
+            answer = self.call(16, 3, 1, text(2, name))
+            while struct.unpack_from("=HH", answer)[1] != 1:
+                answer = answer[(struct.unpack_from("=H", answer)[0] + 3) & ~3:]
+            self.family[name] = struct.unpack_from("=H", answer, 4)[0]
+        return self.call(self.family[name], command, 1, struct.pack("=i", ifindex) + body)
+
+
+def make(nl, name, devices):
+    nl.ovs("ovs_datapath", 1, 0, text(1, name) + u32(2, 0))
+    for port, device in enumerate(devices, 1):
+        nl.ovs("ovs_vport", 1, socket.if_nametoindex(name), u32(2, 1) + u32(1, port) + text(3, device) + u32(5, 0))
+
+
+def match_of(words):
+    want = dict(word.split("=", 1) for word in words)
+    kind = int(want.get("type", "0x0800"), 0)
+    ip = struct.pack("=IIBBBB", 0, 0, 253, 0, 0, 0) if kind == 0x0800 else bytes(36) + bytes([253, 0, 0, 0])
+    ip_key = KEY_IPV4 if kind == 0x0800 else KEY_IPV6
+    key = (u32(KEY_RECIRC, int(want.get("recirc", 0))) + u32(KEY_IN_PORT, int(want["in_port"])) +
+           attr(KEY_ETHERNET, bytes(12)) + attr(KEY_ETHERTYPE, struct.pack("!H", kind)) + attr(ip_key, ip))
+    mask = (u32(KEY_RECIRC, 0xffffffff) + u32(KEY_IN_PORT, 0xffffffff) + attr(KEY_ETHERNET, bytes(12)) +
+            attr(KEY_ETHERTYPE, b"\xff\xff") + attr(ip_key, bytes(len(ip))))
+    if "state" in want:
+        key += u32(KEY_CT_STATE, sum(STATES[word] for word in want["state"].split(",")))
+        mask += u32(KEY_CT_STATE, STATES["new"] | STATES["est"] | STATES["inv"] | STATES["trk"])
+    return attr(1, key) + attr(7, mask)
+
+
+def action_of(word):
+    name, value = word.split("=", 1)
+    if name == "output":
+        return u32(1, int(value))
+    if name == "recirc":
+        return u32(7, int(value))
+    zone, *rest = value.split(",")
+    return attr(12, (attr(1) if "commit" in rest else b"") + attr(2, struct.pack("=H", int(zone))))
+
+
+def main():
+    nl = Netlink()
+    command, name, *words = sys.argv[1:]
+    if command == "dp":
+        make(nl, name, words)
+    elif command == "del":
+        nl.ovs("ovs_datapath", 2, 0, text(1, name))
+    else:
+        at = words.index("--")
+        actions = b"".join(map(action_of, words[at + 1:]))
+        nl.ovs("ovs_flow", 1, socket.if_nametoindex(name), match_of(words[:at]) + attr(2, actions))
+
+
+main()
