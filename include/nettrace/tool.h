@@ -61,6 +61,7 @@ struct nt_type_need {
 	const char *module;	/* as in /sys/module */
 	const char *name;	/* struct */
 	const char *loss;	/* what the user cannot see without it */
+	bool if_loaded;		/* nothing is missed while the module is not loaded */
 };
 
 enum nt_group { NT_GROUP_STACK, NT_GROUP_SYSTEM, NT_GROUP_VM, NT_GROUP_KVM, NT_GROUP_OVS,

@@ -92,8 +92,18 @@ static bool in_module(const struct nt_btf *own, const struct nt_type_need *t)
 	return found;
 }
 
+static bool is_loaded(const char *module)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/%s", module);
+	return !access(path, F_OK);
+}
+
 static bool type_known(const struct nt_run *r, const struct nt_btf *own, const struct nt_type_need *t)
 {
+	if (t->if_loaded && !is_loaded(t->module))
+		return true;
 	if (r->btf_custom)
 		return nt_btf_has_struct(r->btf_file, t->name);
 	return nt_btf_has_struct(own, t->name) || in_module(own, t);
@@ -123,13 +133,10 @@ static void try_file(struct nt_run *r, const struct nt_btf *own)
 
 static void say_why(const struct nt_run *r, const struct nt_type_need *t, char *why, size_t size)
 {
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/module/%s", t->module);
 	if (r->btf_custom)
 		snprintf(why, size, "the BTF file %s has no types of module %s: make it again with"
 			 " nettrace btf make, of the kernel and the module", r->btf_name, t->module);
-	else if (access(path, F_OK))
+	else if (!is_loaded(t->module))
 		snprintf(why, size, "module %s is not loaded: load it before the start", t->module);
 	else
 		snprintf(why, size, "this kernel has no BTF for module %s: make a file with nettrace btf make"

@@ -23,7 +23,7 @@ load() {
     case $1 in
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
         trace_ip_defrag) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" 2000 ;;
-        kernel_icmp_rtt | icmp_drop_detector) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
+        kernel_icmp_rtt | icmp_drop_detector | trace_conntrack) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
         sched_latency_monitor | offcputime_ts | cpu_monitor | ksoftirqd_sched_latency)
@@ -50,7 +50,7 @@ options() {
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
-        kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag) echo "--interval 1000" ;;
+        kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag | trace_conntrack) echo "--interval 1000" ;;
         sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor | ksoftirqd_sched_latency)
             echo "--interval 1000"
             ;;
@@ -128,6 +128,10 @@ measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.
 measure icmp_drop_detector "--dst-ip 10.77.0.99" "icmp[4] = 99" ""
 measure udp_drop_detector "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure tcp_drop_detector "--dst-port 1" "tcp dst port 1" ""    # the frames are UDP: rejected by protocol
+if in_a nft 'add table inet t { chain p { type filter hook prerouting priority 0; ct state new counter; }; }'; then
+    measure trace_conntrack "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
+    in_a nft flush ruleset
+fi
 measure trace_ip_defrag "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
 # Threads, not packets: filters are names, and there are no expressions.
 measure sched_latency_monitor "--process nobody" "" "--process nt-bench"

@@ -87,7 +87,7 @@ static const struct nt_type_need types[] = {
 	{ .module = "nf_conntrack", .name = "nf_conn_acct", .loss = "the kernel's numbers of packets and bytes of each "
 	  "connection (nf_conntrack_acct)" },
 	{ .module = "openvswitch", .name = "ovs_conntrack_info", .loss = "what an action ct() of Open vSwitch asks for, "
-	  "and ct_state behind it" },
+	  "and ct_state behind it", .if_loaded = true },
 };
 
 const struct nt_tool nt_tool_trace_conntrack = {
