@@ -369,7 +369,7 @@ NT_SUBPROG int nt_ct_count(const struct nt_ct_event *e)
 	if (what < NT_CT_WHATS)
 		__sync_fetch_and_add(&s->n[what], 1);
 	NT_BARRIER(cause);
-	if (cause && cause < NT_CT_CAUSES)
+	if (cause < NT_CT_CAUSES)	/* without "not 0", which clang would fold into the bound */
 		__sync_fetch_and_add(&s->cause[cause], 1);
 	return 0;
 }

@@ -73,6 +73,8 @@ const char *nt_ct_ovs_state(uint8_t state, char *buf, size_t size);
 /* Why a packet is invalid: the kernel's words without what printf() would fill in, else what
  * follows from the event. Returns buf. */
 const char *nt_ct_reason(const struct nt_ct_event *e, char *buf, size_t size);
+/* Would nf_conntrack_tcp_be_liberal let it pass? */
+bool nt_ct_liberal_helps(const char *reason);
 
 /* ---- between the engine's files ---- */
 struct nt_ct_row {

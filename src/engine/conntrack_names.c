@@ -119,9 +119,15 @@ static const char *derived(const struct nt_ct_event *e, char *buf, size_t size)
 	return buf;
 }
 
+bool nt_ct_liberal_helps(const char *reason)
+{
+	return !strncmp(reason, "SEQ is ", 7) || !strncmp(reason, "ACK is ", 7);
+}
+
 const char *nt_ct_reason(const struct nt_ct_event *e, char *buf, size_t size)
 {
 	char text[NT_CT_REASON];
+	size_t n;
 
 	memcpy(text, e->reason, sizeof(text));
 	text[sizeof(text) - 1] = '\0';
@@ -129,5 +135,13 @@ const char *nt_ct_reason(const struct nt_ct_event *e, char *buf, size_t size)
 		if ((*p < ' ' && *p != '\n') || *p > '~')
 			text[0] = '\0';		/* no text after all */
 	without_conversions(text, buf, size);
-	return buf[0] ? buf : derived(e, buf, size);
+	n = strlen(buf);
+	if (!n)
+		return derived(e, buf, size);
+	/* the kernel is short about it: "invalid new" */
+	if (e->bits & NT_CT_TCP && !e->tcp_old && n + 4 < size) {
+		memcpy(buf + n, ": ", 3);
+		derived(e, buf + n + 2, size - n - 2);
+	}
+	return buf;
 }

@@ -182,7 +182,7 @@ static void moment_json(struct nt_run *r, const struct nt_ct_event *e)
 {
 	const struct nt_ct *p = nt_run_priv(r);
 	struct nt_out *o = nt_run_out(r);
-	char text[NT_CT_REASON + 64];
+	char text[NT_CT_REASON + 96];
 
 	if (about_packet(e)) {
 		nt_json_str(o, "ctinfo_old", nt_ct_info_name(e->ctinfo_old));
@@ -313,7 +313,7 @@ static void window_text(struct nt_out *o, const char *name, const struct nt_ct_w
 
 static void invalid_text(struct nt_out *o, const struct nt_ct_event *e)
 {
-	char reason[NT_CT_REASON + 64];
+	char reason[NT_CT_REASON + 96];
 
 	nt_text(o, "    why: %s\n", nt_ct_reason(e, reason, sizeof(reason)));
 	if (!(e->bits & NT_CT_TCP) || !e->tcp_old)
@@ -321,6 +321,8 @@ static void invalid_text(struct nt_out *o, const struct nt_ct_event *e)
 	nt_text(o, "    TCP state %s\n", nt_ct_tcp_state(e->tcp_old));
 	window_text(o, "original", &e->seen[0]);
 	window_text(o, "reply   ", &e->seen[1]);
+	if (nt_ct_liberal_helps(reason))
+		nt_text(o, "    nf_conntrack_tcp_be_liberal = 1 would let it pass\n");
 }
 
 static void ovs_text(struct nt_out *o, const struct nt_ct_event *e)

@@ -111,6 +111,8 @@ static void test_reason(void)
 	CHECK(strstr(reason(&e, "\x01\x02"), "tracker of its protocol"), "no text");
 	e.bits = NT_CT_TCP;
 	CHECK(!strcmp(reason(&e, ""), "no entry, and SYN|ACK begins no connection"), "derived: no entry");
+	CHECK(!strcmp(reason(&e, "invalid new"), "invalid new: no entry, and SYN|ACK begins no connection"), "both");
+	CHECK(nt_ct_liberal_helps("SEQ is over") && !nt_ct_liberal_helps("bad checksum"), "what a sysctl would change");
 	e.tcp_old = 3;
 	CHECK(!strcmp(reason(&e, ""), "SYN|ACK does not fit state ESTABLISHED"), "derived: a state");
 	e.bits = 0;

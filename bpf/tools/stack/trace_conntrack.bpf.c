@@ -403,14 +403,16 @@ NT_INLINE __u32 cause_of(struct nt_ct_event *e, __u32 portid)
 	return in_kworker() ? NT_CT_TIMEOUT : NT_CT_OTHER;
 }
 
-NT_INLINE void lived(const struct nt_ct_event *e)
+/* A subprogram: 5.10 forgets the slot's bounds where registers are short. */
+NT_SUBPROG int lived(__u64 us)
 {
 	struct nt_hist_raw *h;
 	__u32 zero = 0;
 
 	h = bpf_map_lookup_elem(&nt_hists, &zero);
-	if (h && (e->conn.bits & NT_CT_STORED))
-		nt_hist_record(h, (e->ts_ns - e->conn.created_ns) / 1000);
+	if (h)
+		nt_hist_record(h, us);
+	return 0;
 }
 
 /* An entry is deleted once, whatever way it is seen; e->ct and what nt_ct_read() reads are there. */
@@ -432,7 +434,8 @@ NT_INLINE void entry_leaves(void *ctx, struct nt_ct_event *e, __u32 portid)
 	}
 	if (!nt_ct_match(e))
 		return;
-	lived(e);
+	if (e->conn.bits & NT_CT_STORED)
+		lived((e->ts_ns - e->conn.created_ns) / 1000);
 	nt_ct_tell(ctx, e);
 }
 
@@ -491,6 +494,8 @@ NT_FUNC(destroy, struct nf_conn *ct)
 	conn = bpf_map_lookup_elem(&nt_cts, &e->ct);
 	if (conn)
 		e->conn = *conn;
+	else if (!(e->status & NT_IPS_CONFIRMED))
+		return 0;	/* made for a packet that turned out to be invalid: never told of */
 	else
 		e->conn.bits = NT_CT_EARLIER;
 	nt_ct_close(e->ct);

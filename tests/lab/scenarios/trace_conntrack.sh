@@ -216,7 +216,7 @@ check_jq "outside of the window" invalid 'map(select(.src_port == 30000)) | leng
     all(.tcp_flags == "RST" and .tcp_state_old == "ESTABLISHED" and (.reason | test("rst|SEQ|RST"; "i")) and
     .window.orig.td_maxwin_bytes > 0 and .window.reply.td_end > 0)'
 check_jq "no connection begins so" invalid 'map(select(.src_port != null and .src_port >= 31000 and .src_port < 32000)) |
-    length == 2 and all(.tcp_flags == "SYN|ACK" and .tcp_state_old == "NONE" and (.reason | length) > 5)'
+    length == 2 and all(.tcp_flags == "SYN|ACK" and .tcp_state_old == "NONE" and (.reason | test("SYN.ACK begins no connection")))'
 check_jq "bad checksums" invalid 'map(select(.src_port != null and .src_port >= 32000)) |
     length == 2 and all(.reason | test("checksum"))'
 check_jq "no request" invalid 'map(select(.protocol == "icmp")) | length == 2 and all(.reason | test("reply|request"))'
@@ -260,7 +260,7 @@ flush
 in_b nft 'add table inet z { chain p { type filter hook prerouting priority -350; udp dport 5001 ct zone set 7; }; }' &&
     zone=7 || zone=0
 in_b nft 'add table inet m { chain p { type filter hook prerouting priority 0; udp dport 5001 ct mark set 0x125; }; }'
-cat >rules.json <<'JSON'
+cat >rules.txt <<'JSON'
 [ {"src_ip": "fd77::/64", "protocol": "tcp", "dst_port": 5000},
   {"dst_ip": "10.77.0.1", "src_ip": "10.77.0.2", "src_port": "5001", "protocol": 17},
   {"dst_port": 9, "protocol": "all"} ]
@@ -268,8 +268,8 @@ JSON
 nt_start_in b back trace_conntrack -i 1000 -s 10.77.0.2 -S 5000 -d 10.77.0.1
 nt_start_in b none trace_conntrack -i 1000 -s 10.77.0.1 -S 5000
 nt_start_in b six trace_conntrack -i 1000 ip6 and tcp port 5000
-nt_start_in b rules trace_conntrack -i 1000 --mode flow --filters-file rules.json
-nt_start_in b both trace_conntrack -i 1000 --mode flow --filters-file rules.json -p tcp
+nt_start_in b rules trace_conntrack -i 1000 --mode flow --filters-file rules.txt
+nt_start_in b both trace_conntrack -i 1000 --mode flow --filters-file rules.txt -p tcp
 nt_start_in b zone trace_conntrack -i 1000 --zone $zone -p udp
 nt_start_in b other trace_conntrack -i 1000 --zone 9
 nt_start_in b mark trace_conntrack -i 1000 --mark 0x5/0xf
@@ -291,9 +291,9 @@ check_jq "another zone" other '.[-1] | .packets == 0'
 # the mark is set behind the tracker, before it is confirmed
 check_jq "a mark" mark '.[-1] | .new == 0 and .confirmed == 1 and .deleted == 1 and .destroyed == 1'
 check_jq "its value" mark 'map(select(.type == "event")) | all(.mark == 293)'
-echo '[{"src_ip": "10.0.0.0/33"}]' >bad.json
-nt_run bad 2 trace_conntrack --filters-file bad.json
-check_ok "which rule is bad" grep -q 'bad rules: bad.json: line 1: no address or prefix: 10.0.0.0/33' bad.err
+echo '[{"src_ip": "10.0.0.0/33"}]' >bad.txt
+nt_run bad 2 trace_conntrack --filters-file bad.txt
+check_ok "which rule is bad" grep -q 'bad rules: bad.txt: line 1: no address or prefix: 10.0.0.0/33' bad.err
 in_b nft 'delete table inet z; delete table inet m'
 
 # --- the kernel's own numbers of packets and bytes ----------------------------------------------
