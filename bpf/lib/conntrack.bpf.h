@@ -10,6 +10,7 @@
 #include "lib/filter.bpf.h"
 #include "lib/hist.bpf.h"
 #include "lib/rate.bpf.h"
+#include "lib/stacks.bpf.h"
 #include "nettrace/nt_abi_conntrack.h"
 
 /* Enumerators that are part of the interface to user space, linux/netfilter/nf_conntrack_common.h. */
@@ -390,6 +391,7 @@ NT_INLINE struct nt_ct_event *nt_ct_event_new(__u32 what, __u32 hook)
 	e->what = what;
 	e->hook = hook;
 	e->ctinfo_old = e->ctinfo = NT_CT_NO_INFO;
+	e->stack_id = -1;
 	return e;
 }
 
@@ -398,7 +400,7 @@ NT_INLINE void nt_ct_send(void *ctx, struct nt_ct_event *e)
 	__u32 i = 0;
 	long n;
 
-	if (!(nt_const(NT_CONST_TOOL0) & NT_CT_STACKS)) {
+	if (!(nt_const(NT_CONST_TOOL0) & NT_CT_STACKS) || e->stack_id >= 0) {
 		nt_emit(ctx, e, offsetof(struct nt_ct_event, stack));
 		return;
 	}

@@ -20,6 +20,7 @@ struct nt_ct_call {
 	__u16 zone;		/* of a template */
 	__u8 hooknum, pf, tcp_old, pad[3];
 	__u32 in_tcp;		/* within the TCP tracker now */
+	__s32 stack_id;		/* -1: none */
 	struct nt_ct_window seen[2];
 	char reason[NT_CT_REASON];
 };
@@ -97,6 +98,7 @@ NT_INLINE struct nt_ct_call *nt_ct_call_push(const __u32 kind)
 	c->n++;
 	__builtin_memset(top, 0, sizeof(*top));
 	top->kind = kind;
+	top->stack_id = -1;
 	return top;
 }
 
@@ -158,6 +160,24 @@ NT_INLINE void nt_ct_ovs_key(struct nt_ct_event *e, const struct nt_ct_call *c)
 	e->ovs.key_zone = BPF_CORE_READ(key, ct_zone);
 	e->ovs.key_mark = BPF_CORE_READ(key, ct.mark);
 	bpf_probe_read_kernel(e->ovs.key_labels, sizeof(e->ovs.key_labels), &key->ct.labels.ct_labels_32);
+}
+
+/* A return probe sees no frames above its own: where programs are probes, the stack is taken as the call
+ * begins, of packets that match by themselves. */
+NT_INLINE void nt_ct_stack(void *ctx, const bool direct, struct nt_ct_call *c)
+{
+	struct nt_cur *cur = nt_cur_get();
+
+	if (direct || !(nt_const(NT_CONST_TOOL0) & NT_CT_STACKS) || !cur)
+		return;
+	if (nt_ct_has_filter()) {
+		nt_cur_init(false, cur, (struct sk_buff *)c->skb, NT_AT_L3);
+		nt_cur_l3(cur);
+		nt_cur_l4(cur);
+		if (!nt_ct_flow_match(&cur->flow))
+			return;
+	}
+	c->stack_id = bpf_get_stackid(ctx, &nt_stacks, 0);
 }
 
 /* What the call's packet is; also tests the expression. */

@@ -23,11 +23,12 @@ enum nt_ct_what {
 };
 
 enum nt_ct_hook { NT_CT_IN, NT_CT_CONFIRMING, NT_CT_OVS_EXECUTE, NT_CT_EARLY_DROP, NT_CT_REFRESH, NT_CT_DELETING,
-		  NT_CT_DESTROYING };
+		  NT_CT_DESTROYING, NT_CT_COLLECT };
 
 /* Why an entry left the table. */
-enum nt_ct_cause { NT_CT_CAUSE_NONE, NT_CT_TIMEOUT, NT_CT_USER, NT_CT_EARLY, NT_CT_RESET, NT_CT_REOPENED, NT_CT_OTHER,
-		   NT_CT_CAUSES };
+enum nt_ct_cause { NT_CT_CAUSE_NONE, NT_CT_TIMEOUT, NT_CT_USER, NT_CT_EARLY, NT_CT_RESET, NT_CT_REOPENED,
+		   NT_CT_EARLY_GC,	/* by the collector, which the kernel does not count */
+		   NT_CT_OTHER, NT_CT_CAUSES };
 
 /* NT_CONST_TOOL0: a bit for each enum nt_ct_what that is shown, and: */
 enum nt_ct_switch {
@@ -106,6 +107,7 @@ struct nt_ct_event {
 	__u32 labels[4];
 	__u16 zone;
 	__u8 zone_dir, hooknum, pf, tcp_old, tcp_new, pad;
+	__s32 stack_id;			/* in nt_stacks, where stack is not sent; -1: none */
 	struct nt_ct_window seen[2];	/* as the packet found them */
 	struct nt_ct_ovs ovs;
 	char reason[NT_CT_REASON];	/* the kernel's format string, or the text for its %s */

@@ -209,6 +209,8 @@ static void event(struct nt_run *r, const void *data, size_t size)
 	memcpy(&e, data, size < sizeof(e) ? size : sizeof(e));
 	if (size < sizeof(e))
 		e.stack[0] = 0;
+	if (e.stack_id >= 0 && nt_run_stack(r, "nt_stacks", e.stack_id, (uint64_t *)e.stack, NT_STACK_MAX) < 0)
+		e.stack[0] = 0;
 	cut_stack(r, (uint64_t *)e.stack);
 	if (e.what >= NT_CT_WHATS)
 		return;

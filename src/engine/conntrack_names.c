@@ -48,7 +48,8 @@ const char *nt_ct_status_name(unsigned int bit)
 
 const char *nt_ct_cause_name(uint32_t cause)
 {
-	static const char *const names[] = { "-", "timeout", "user", "early_drop", "reset", "reopened", "other" };
+	static const char *const names[] = { "-", "timeout", "user", "early_drop", "reset", "reopened", "early_drop_gc",
+					     "other" };
 
 	return name_in(names, NT_COUNT(names), cause, "?");
 }

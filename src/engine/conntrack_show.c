@@ -12,7 +12,7 @@
 static const char *const whats = &NT_CT_WHAT_LIST(NT_CT_NAME)[1];
 #undef NT_CT_NAME
 static const char hooks[] = "nf_conntrack_in|__nf_conntrack_confirm|ovs_ct_execute|early_drop|__nf_ct_refresh_acct|"
-			    "nf_ct_delete|nf_ct_destroy";
+			    "nf_ct_delete|nf_ct_destroy|gc_worker";
 static const struct nt_field time_field = { .name = "time", .kind = NT_K_TS, .off = E(ts_ns) };
 static const struct nt_field task_fields[] = {
 	{ .name = "cpu", .kind = NT_K_U32, .off = E(cpu) },
@@ -400,7 +400,7 @@ static void details_text(struct nt_run *r, const struct nt_ct_event *e)
 	nt_flow_text(&e->orig.flow, e->orig.flow.sport, text, sizeof(text));
 	nt_text(o, "    original %s\n", text);
 	nt_flow_text(&e->reply.flow, e->reply.flow.sport, text, sizeof(text));
-	nt_text(o, "    reply    %s\n    status  ", text);
+	nt_text(o, "    reply    %s\n    status  %s", text, e->status ? "" : " -");
 	for (unsigned int bit = 0; bit < 64; bit++)
 		if (e->status >> bit & 1 && nt_ct_status_name(bit))
 			nt_text(o, " %s", nt_ct_status_name(bit));

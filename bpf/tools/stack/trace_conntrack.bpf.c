@@ -46,7 +46,8 @@ NT_INLINE bool is_template(__u64 ct)
 }
 
 /* 4.19: (net, pf, hooknum, skb); since 5.1: (skb, state). */
-NT_INLINE int track_begins(struct sk_buff *skb, struct nf_hook_state *state, __u32 pf, __u32 hooknum)
+NT_INLINE int track_begins(void *ctx, const bool direct, struct sk_buff *skb, struct nf_hook_state *state,
+			   __u32 pf, __u32 hooknum)
 {
 	struct nt_ct_call *c = nt_ct_call_push(NT_CT_IN);
 
@@ -55,6 +56,7 @@ NT_INLINE int track_begins(struct sk_buff *skb, struct nf_hook_state *state, __u
 	c->skb = (__u64)skb;
 	c->nfct = nt_ct_attached(skb);
 	call_template(c);
+	nt_ct_stack(ctx, direct, c);
 	if (state) {
 		call_hook(c, state);
 		return 0;
@@ -68,8 +70,8 @@ NT_INLINE int track_begins(struct sk_buff *skb, struct nf_hook_state *state, __u
 NT_FUNC(track_in, struct sk_buff *skb, struct nf_hook_state *state)
 {
 	if (direct || is_pointer(state))
-		return track_begins(skb, state, 0, 0);
-	return track_begins((void *)PT_REGS_PARM4((struct pt_regs *)ctx), NULL, (__u64)state,
+		return track_begins(ctx, direct, skb, state, 0, 0);
+	return track_begins(ctx, direct, (void *)PT_REGS_PARM4((struct pt_regs *)ctx), NULL, (__u64)state,
 			    PT_REGS_PARM3((struct pt_regs *)ctx));
 }
 
@@ -82,6 +84,7 @@ NT_INLINE void event_of_call(struct nt_ct_event *e, const struct nt_ct_call *c)
 	e->zone = c->zone;
 	e->tcp_old = c->tcp_old;
 	e->tcp_ret = c->tcp_ret;
+	e->stack_id = c->stack_id;
 	__builtin_memcpy(e->seen, c->seen, sizeof(e->seen));
 	__builtin_memcpy(e->reason, c->reason, sizeof(e->reason));
 }
@@ -186,6 +189,8 @@ NT_FUNC(tcp_in, struct nf_conn *ct)
 		return 0;
 	c->bits |= NT_CT_TCP;
 	c->in_tcp = 1;
+	if (!(BPF_CORE_READ(ct, status) & NT_IPS_CONFIRMED))
+		return 0;	/* before 5.14 its state is what the memory had before */
 	c->tcp_old = BPF_CORE_READ(ct, proto.tcp.state);
 	window_of(&c->seen[0], &ct->proto.tcp.seen[0]);
 	window_of(&c->seen[1], &ct->proto.tcp.seen[1]);
@@ -266,6 +271,7 @@ NT_FUNC(confirm_in, struct sk_buff *skb)
 		return 0;
 	c->skb = (__u64)skb;
 	c->nfct = nt_ct_attached(skb);
+	nt_ct_stack(ctx, direct, c);
 	return 0;
 }
 
@@ -364,12 +370,16 @@ NT_RET(early_out, 2, __u64 ret)
 	return 0;
 }
 
-NT_INLINE bool in_kworker(void)
+NT_FUNC(gc_in, void *work)
 {
-	char comm[16];
+	nt_ct_call_push(NT_CT_COLLECT);
+	return 0;
+}
 
-	return !bpf_get_current_comm(comm, sizeof(comm)) && comm[0] == 'k' && comm[1] == 'w' && comm[2] == 'o' &&
-	       comm[3] == 'r' && comm[4] == 'k';
+NT_RET(gc_out, 1, __u64 ret)
+{
+	nt_ct_call_pop(NT_CT_COLLECT);
+	return 0;
 }
 
 /* By a RST to a connection without an answer, or a SYN that takes the place of one that ended. */
@@ -398,9 +408,11 @@ NT_INLINE __u32 cause_of(struct nt_ct_event *e, __u32 portid)
 		return NT_CT_EARLY;
 	if (c && c->in_tcp)
 		return cause_in_tcp(c);
-	if (nt_ct_timeout_left((void *)e->ct, e->status, &left))
-		return left <= 0 ? NT_CT_TIMEOUT : NT_CT_OTHER;
-	return in_kworker() ? NT_CT_TIMEOUT : NT_CT_OTHER;
+	if (!nt_ct_timeout_left((void *)e->ct, e->status, &left))
+		return c ? NT_CT_TIMEOUT : NT_CT_OTHER;	/* by the collector, or found in the way */
+	if (left <= 0)
+		return NT_CT_TIMEOUT;
+	return c && c->kind == NT_CT_COLLECT ? NT_CT_EARLY_GC : NT_CT_OTHER;
 }
 
 /* A subprogram: 5.10 forgets the slot's bounds where registers are short. */
@@ -516,6 +528,7 @@ NT_FUNC(ovs_in, void *net, struct sk_buff *skb, struct sw_flow_key *key, struct 
 	c->key = (__u64)key;
 	c->info = (__u64)info;
 	c->netns = BPF_CORE_READ((struct net *)net, ns.inum);
+	nt_ct_stack(ctx, direct, c);
 	return 0;
 }
 
@@ -532,6 +545,7 @@ NT_RET(ovs_out, 4, __u64 ret)
 		return 0;
 	e->ret = (__s32)ret;
 	e->netns = c->netns;
+	e->stack_id = c->stack_id;
 	if (c->nfct)
 		e->ctinfo_old = c->nfct & NT_CT_INFO_MASK;
 	nt_ct_ovs_info(e, c);

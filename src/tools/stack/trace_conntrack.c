@@ -51,6 +51,7 @@ static bool has_ovs(const void *o)
 #define TCP_LOSS "states of the TCP tracker, and which connections a packet ended"
 #define REASON_LOSS "the kernel's own words about why a packet is invalid"
 #define EARLY_LOSS "which connections were deleted to make room: they are shown as other"
+#define GC_LOSS "connections that the collector deletes to make room: they are shown as other"
 #define OVS_LOSS "actions ct() of Open vSwitch as such, only what the tracker does for them"
 
 static const struct nt_hook hooks[] = {
@@ -75,6 +76,8 @@ static const struct nt_hook hooks[] = {
 	  .loss = "that a connection could not be confirmed because another had the same addresses" },
 	{ .stem = "early_in", .type = NT_HOOK_FUNC, .targets = "early_drop", .need = NT_OPTIONAL, .loss = EARLY_LOSS },
 	{ .stem = "early_out", .type = NT_HOOK_RET, .targets = "early_drop", .need = NT_OPTIONAL, .loss = EARLY_LOSS },
+	{ .stem = "gc_in", .type = NT_HOOK_FUNC, .targets = "gc_worker", .need = NT_OPTIONAL, .loss = GC_LOSS },
+	{ .stem = "gc_out", .type = NT_HOOK_RET, .targets = "gc_worker", .need = NT_OPTIONAL, .loss = GC_LOSS },
 	{ .stem = "refresh", .type = NT_HOOK_FUNC, .targets = "__nf_ct_refresh_acct", .need = NT_OPTIONAL,
 	  .wanted = nt_ct_wants_update, .loss = "packets that extend a timeout" },
 	{ .stem = "ovs_in", .type = NT_HOOK_FUNC, .targets = "ovs_ct_execute", .need = NT_OPTIONAL, .wanted = has_ovs,
@@ -102,8 +105,9 @@ const struct nt_tool nt_tool_trace_conntrack = {
 	"  NEW             made for its first packet    CONFIRM   put into the table with that packet\n"
 	"  CONFIRM_FAILED  not put there: the packet is dropped\n"
 	"  CLASH           joined an entry that another CPU made for the same addresses\n"
-	"  DELETE          left the table, by timeout, user (ctnetlink), early_drop (the table was full),\n"
-	"                  reset (a RST without an answer before), reopened (a new SYN) or other\n"
+	"  DELETE          left the table, by timeout, user (ctnetlink), early_drop (the table was full;\n"
+	"                  early_drop_gc: almost, and the collector saw to it), reset (a RST without an\n"
+	"                  answer before), reopened (a new SYN) or other (a namespace that ends)\n"
 	"  DESTROY         freed, with its final state; \"never confirmed\": its packet did not get through\n"
 	"packet mode shows each packet as the tracker judges it: NEW, PACKET (of a known connection), INVALID\n"
 	"and why, DROP; TCP states are the tracker's, not a socket's. Reports have all of this as numbers, by\n"
