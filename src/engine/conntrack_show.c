@@ -307,8 +307,8 @@ static void state_text(struct nt_run *r, const struct nt_ct_event *e)
 
 static void window_text(struct nt_out *o, const char *name, const struct nt_ct_window *w)
 {
-	nt_text(o, "    %s sent to %u, may to %u, acknowledged to %u, window %u bytes, scale %u\n", name, w->end,
-		w->maxend, w->maxack, w->maxwin, w->scale);
+	nt_text(o, "    %s: end %u, max end %u, max ack %u, window %u bytes, scale %u\n", name, w->end, w->maxend,
+		w->maxack, w->maxwin, w->scale);
 }
 
 static void invalid_text(struct nt_out *o, const struct nt_ct_event *e)
