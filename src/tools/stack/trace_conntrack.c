@@ -54,11 +54,13 @@ static bool has_ovs(const void *o)
 #define GC_LOSS "connections that the collector deletes to make room: they are shown as other"
 #define OVS_LOSS "actions ct() of Open vSwitch as such, only what the tracker does for them"
 
+/* Returns come first: of the kprobes of a function the last one made runs first, and once a return
+ * probe has run there is no stack any more (5.10). */
 static const struct nt_hook hooks[] = {
-	{ .stem = "track_in", .type = NT_HOOK_FUNC, .targets = "nf_conntrack_in", .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES },
 	{ .stem = "track_out", .type = NT_HOOK_RET, .targets = "nf_conntrack_in" },
-	{ .stem = "confirm_in", .type = NT_HOOK_FUNC, .targets = "__nf_conntrack_confirm" },
+	{ .stem = "track_in", .type = NT_HOOK_FUNC, .targets = "nf_conntrack_in", .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES },
 	{ .stem = "confirm_out", .type = NT_HOOK_RET, .targets = "__nf_conntrack_confirm" },
+	{ .stem = "confirm_in", .type = NT_HOOK_FUNC, .targets = "__nf_conntrack_confirm" },
 	{ .stem = "destroy", .type = NT_HOOK_FUNC, .targets = "nf_ct_destroy|destroy_conntrack", .flags = NT_HOOK_EOL },
 	{ .stem = "delete_part", .type = NT_HOOK_FUNC, .targets = "nf_ct_delete.part.0", .need = NT_VARIANT,
 	  .group = "delete", .flags = NT_HOOK_PLAIN },
@@ -80,9 +82,9 @@ static const struct nt_hook hooks[] = {
 	{ .stem = "gc_out", .type = NT_HOOK_RET, .targets = "gc_worker", .need = NT_OPTIONAL, .loss = GC_LOSS },
 	{ .stem = "refresh", .type = NT_HOOK_FUNC, .targets = "__nf_ct_refresh_acct", .need = NT_OPTIONAL,
 	  .wanted = nt_ct_wants_update, .loss = "packets that extend a timeout" },
-	{ .stem = "ovs_in", .type = NT_HOOK_FUNC, .targets = "ovs_ct_execute", .need = NT_OPTIONAL, .wanted = has_ovs,
-	  .loss = OVS_LOSS },
 	{ .stem = "ovs_out", .type = NT_HOOK_RET, .targets = "ovs_ct_execute", .need = NT_OPTIONAL, .wanted = has_ovs,
+	  .loss = OVS_LOSS },
+	{ .stem = "ovs_in", .type = NT_HOOK_FUNC, .targets = "ovs_ct_execute", .need = NT_OPTIONAL, .wanted = has_ovs,
 	  .loss = OVS_LOSS },
 };
 
