@@ -118,7 +118,8 @@ const struct nt_tool nt_tool_trace_conntrack = {
 	"INVALID comes with the kernel's own words where it has some, whether it logs them or not, and with\n"
 	"the window that both ends have. Filters match both directions, and what NAT makes of them; a filter\n"
 	"expression is about single packets: a connection is shown from the first one on that matches. The\n"
-	"modules nf_conntrack and openvswitch must be loaded when the tool starts.",
+	"modules nf_conntrack and openvswitch must be loaded when the tool starts. Where probes stand in for\n"
+	"fentry (5.10), return probes of tools that are started later hide the rest of a stack.",
 	.example = {
 		"nettrace trace_conntrack -p tcp -D 443               # connections to port 443, from NEW to DESTROY",
 		"nettrace trace_conntrack --mode packet --invalid-only  # packets that are INVALID, and why",
