@@ -50,8 +50,8 @@ static bool has_ovs(const void *o)
 
 #define TCP_LOSS "states of the TCP tracker, and which connections a packet ended"
 #define REASON_LOSS "the kernel's own words about why a packet is invalid"
-#define EARLY_LOSS "which connections were deleted to make room: they are shown as other"
-#define GC_LOSS "connections that the collector deletes to make room: they are shown as other"
+#define EARLY_LOSS "which entries were deleted to make room: shown as other"
+#define GC_LOSS "entries that the collector deletes to make room: shown as other"
 #define OVS_LOSS "actions ct() of Open vSwitch as such, only what the tracker does for them"
 
 /* Returns come first: of the kprobes of a function the last one made runs first, and once a return
@@ -75,7 +75,7 @@ static const struct nt_hook hooks[] = {
 	{ .stem = "invalid_l4", .type = NT_HOOK_FUNC, .targets = "nf_l4proto_log_invalid", .need = NT_OPTIONAL,
 	  .flags = NT_HOOK_PLAIN, .loss = REASON_LOSS },
 	{ .stem = "clash", .type = NT_HOOK_FUNC, .targets = "nf_ct_resolve_clash", .need = NT_OPTIONAL,
-	  .loss = "that a connection could not be confirmed because another had the same addresses" },
+	  .loss = "that an entry was not confirmed because another had the same addresses" },
 	{ .stem = "early_in", .type = NT_HOOK_FUNC, .targets = "early_drop", .need = NT_OPTIONAL, .loss = EARLY_LOSS },
 	{ .stem = "early_out", .type = NT_HOOK_RET, .targets = "early_drop", .need = NT_OPTIONAL, .loss = EARLY_LOSS },
 	{ .stem = "gc_in", .type = NT_HOOK_FUNC, .targets = "gc_worker", .need = NT_OPTIONAL, .loss = GC_LOSS },
@@ -99,7 +99,7 @@ const struct nt_tool nt_tool_trace_conntrack = {
 	.name = "trace_conntrack",
 	.aliases = "trace_conntrack.py",
 	.group = NT_GROUP_STACK,
-	.summary = "connection tracking: what it decides about packets, how entries live and why they end",
+	.summary = "connection tracking: its verdicts on packets, how entries live and why they end",
 	.help =
 	"Watches the kernel's connection tracker, for netfilter and for Open vSwitch's ct().\n"
 	"\n"
@@ -121,7 +121,7 @@ const struct nt_tool nt_tool_trace_conntrack = {
 	"modules nf_conntrack and openvswitch must be loaded when the tool starts. Where probes stand in for\n"
 	"fentry (5.10), return probes of tools that are started later hide the rest of a stack.",
 	.example = {
-		"nettrace trace_conntrack -p tcp -D 443               # connections to port 443, from NEW to DESTROY",
+		"nettrace trace_conntrack -p tcp -D 443  # connections to port 443, from NEW to DESTROY",
 		"nettrace trace_conntrack --mode packet --invalid-only  # packets that are INVALID, and why",
 	},
 	.opts = opts,
