@@ -99,7 +99,7 @@ const struct nt_tool nt_tool_trace_conntrack = {
 	.name = "trace_conntrack",
 	.aliases = "trace_conntrack.py",
 	.group = NT_GROUP_STACK,
-	.summary = "connection tracking: verdicts on packets, how entries live and why they end",
+	.summary = "connection tracking: verdicts on packets, how entries live, why they end",
 	.help =
 	"Watches the kernel's connection tracker, for netfilter and for Open vSwitch's ct().\n"
 	"\n"
