@@ -7,9 +7,9 @@
 #ifndef NT_BPF_CONNTRACK_CALLS_H
 #define NT_BPF_CONNTRACK_CALLS_H
 
+#include "lib/calls.bpf.h"
 #include "lib/conntrack.bpf.h"
 
-#define NT_CT_CALLS 8		/* a power of two */
 struct nt_ct_call {
 	__u64 skb, nfct;	/* nfct: what was attached to the packet */
 	__u64 key, info;	/* of Open vSwitch */
@@ -24,79 +24,28 @@ struct nt_ct_call {
 	struct nt_ct_window seen[2];
 	char reason[NT_CT_REASON];
 };
-struct nt_ct_calls {
-	__u32 n, pad;
-	struct nt_ct_call call[NT_CT_CALLS];
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 2048);
-	__type(key, __u32);
-	__type(value, struct nt_ct_calls);
-} nt_ct_callers SEC(".maps");
-
-NT_INLINE struct nt_ct_calls *nt_ct_calls_get(void)
-{
-	__u32 key = nt_caller();
-
-	return bpf_map_lookup_elem(&nt_ct_callers, &key);
-}
-
-/* i is below NT_CT_CALLS, which the mask tells the verifier; the barriers keep it where it is, and
- * make clang keep the pointer: 4.19 forgets the bounds of a number that was on the stack. */
-NT_INLINE struct nt_ct_call *nt_ct_call_at(struct nt_ct_calls *c, __u64 i)
-{
-	struct nt_ct_call *at;
-
-	NT_BARRIER(i);
-	i &= NT_CT_CALLS - 1;
-	NT_BARRIER(i);
-	at = &c->call[i];
-	NT_BARRIER(at);
-	return at;
-}
+NT_CALLS(nt_ct_callers, struct nt_ct_call, 8)
 
 /* The innermost call; NULL: there is none. */
 NT_INLINE struct nt_ct_call *nt_ct_call_top(void)
 {
-	struct nt_ct_calls *c = nt_ct_calls_get();
-
-	return c && c->n ? nt_ct_call_at(c, (__u64)c->n - 1) : NULL;
+	return nt_ct_callers_top();
 }
 
 /* The one in which the innermost was made. */
 NT_INLINE struct nt_ct_call *nt_ct_call_outer(void)
 {
-	struct nt_ct_calls *c = nt_ct_calls_get();
+	struct nt_ct_callers_stack *c = nt_ct_callers_get();
 
-	return c && c->n > 1 ? nt_ct_call_at(c, (__u64)c->n - 2) : NULL;
+	return c && c->n > 1 ? nt_ct_callers_at(c, (__u64)c->n - 2) : NULL;
 }
 
 NT_INLINE struct nt_ct_call *nt_ct_call_push(const __u32 kind)
 {
-	struct nt_ct_calls *c = nt_ct_calls_get();
-	struct nt_ct_calls *none;
-	struct nt_ct_call *top;
-	__u32 key;
+	struct nt_ct_call *top = nt_ct_callers_push();
 
-	if (!c) {
-		key = nt_caller();
-		none = nt_scratch_get(1);	/* each call is cleared as it begins */
-		if (!none)
-			return NULL;
-		none->n = 0;
-		bpf_map_update_elem(&nt_ct_callers, &key, none, BPF_NOEXIST);
-		c = bpf_map_lookup_elem(&nt_ct_callers, &key);
-		if (!c)
-			return NULL;
-	}
-	if (c->n >= NT_CT_CALLS) {
-		c->n = 0;
-		nt_stat_add(NT_STAT_UNMATCHED, NT_CT_CALLS);
-	}
-	top = nt_ct_call_at(c, c->n);
-	c->n++;
-	__builtin_memset(top, 0, sizeof(*top));
+	if (!top)
+		return NULL;
 	top->kind = kind;
 	top->stack_id = -1;
 	return top;
@@ -106,24 +55,22 @@ NT_INLINE struct nt_ct_call *nt_ct_call_push(const __u32 kind)
  * before the gate opened. */
 NT_INLINE struct nt_ct_call *nt_ct_call_pop(const __u32 kind)
 {
-	struct nt_ct_calls *c = nt_ct_calls_get();
+	struct nt_ct_callers_stack *c = nt_ct_callers_get();
 	struct nt_ct_call *top;
 
 	if (!c || !c->n)
 		return NULL;
-	top = nt_ct_call_at(c, (__u64)c->n - 1);
-	if (top->kind == kind) {
-		c->n--;
-		return top;
-	}
+	top = nt_ct_callers_at(c, (__u64)c->n - 1);
+	if (top->kind == kind)
+		return nt_ct_callers_pop_off(c);
 	nt_stat_add(NT_STAT_UNMATCHED, 1);
 	if (c->n < 2)
 		return NULL;
-	top = nt_ct_call_at(c, (__u64)c->n - 2);
+	top = nt_ct_callers_at(c, (__u64)c->n - 2);
 	if (top->kind != kind)
 		return NULL;
-	c->n -= 2;
-	return top;
+	nt_ct_callers_pop_off(c);
+	return nt_ct_callers_pop_off(c);
 }
 
 NT_INLINE unsigned long nt_ct_attached(struct sk_buff *skb)
