@@ -1,5 +1,5 @@
 # Load of a CPU and its threads against loads whose CPU time the kernel tells, and against /proc/stat.
-# ci: 5.10 new
+# ci: 6.1
 # where: guest host
 # clock: instructions
 # timeout: 240

@@ -1,5 +1,5 @@
 # Profiles of hot CPUs, what the tool itself needs, figures without hooks, and command lines.
-# ci: 5.10 new
+# ci: 6.1
 # where: guest host
 # clock: instructions
 # timeout: 240

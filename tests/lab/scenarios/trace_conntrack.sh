@@ -1,6 +1,6 @@
 # Connections in known numbers: opened and closed, deleted, timed out, invalid, too many, by zones and marks.
 # clock: instructions
-# ci: new
+# ci: 6.12
 # timeout: 900
 
 need_kprobes
