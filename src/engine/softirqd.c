@@ -88,7 +88,7 @@ static bool is_wanted(const struct nt_softirqd_priv *p, const struct nt_softirqd
 {
 	if (cpu < 0)
 		return !o->cpus.n;
-	return (size_t)cpu < p->n_cpus && p->cpu[cpu];
+	return !p->cpu || ((size_t)cpu < p->n_cpus && p->cpu[cpu]);
 }
 
 static void watch(struct nt_run *r, uint32_t tid, int cpu, const char *comm)

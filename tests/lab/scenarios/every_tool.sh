@@ -1,7 +1,7 @@
 # Every tool: what doctor says is what running it does, and any hook of it may be missing.
 # ci: 5.10 new
 # where: guest host
-# timeout: 400
+# timeout: 800
 
 lab_need_nettrace
 if in_guest; then
@@ -54,6 +54,8 @@ fi
 
 # --- each hook alone left out ------------------------------------------------
 for tool in "${tools[@]}"; do
+    # One that is unavailable with all of them says nothing about one (on a host without kprobes).
+    ! jq -s -e "any(.tool == \"$tool\" and .code == 3)" runs-plain.json >/dev/null || continue
     "$NETTRACE" "$tool" ${args[$tool]:-} --dry-run --json >"plan-$tool.json"
     while read -r hook need; do
         run without.json "\"tool\":\"$tool\",\"hook\":\"$hook\",\"need\":\"$need\"" "$tool" ${args[$tool]:-} --without "$hook"
