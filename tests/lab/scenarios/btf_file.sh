@@ -20,7 +20,7 @@ NETTRACE=$WORK/bin/nettrace
 
 # --- the file ---------------------------------------------------------------------
 modules=()
-for module in tun openvswitch; do
+for module in tun nf_conntrack openvswitch; do
     [ ! -e /sys/kernel/btf/$module ] || modules+=("/sys/kernel/btf/$module")
 done
 has_ring() { [ ${#modules[@]} -gt 0 ]; }
