@@ -1,6 +1,7 @@
 # What needs two CPUs: which one is watched, siblings, threads that move, and one that is never switched. A busy
 # machine's emulator may pause a CPU at any time: what is asserted is CPU time as the kernel accounts it.
-# On a busy machine one run in ten misses some of a CPU's idle time, it is not known yet why: so not in CI.
+# That threads, softirqs and idle time are all of a CPU is asserted in cpu_monitor: here a pause between the scheduler's
+# reading of its clock and the tracepoint is nobody's. Not in CI until it has run often enough on busy machines.
 # ci: never
 # smp: 2
 # timeout: 180
@@ -72,10 +73,6 @@ for name in all one; do
         near(.tid == \$t.tid; \$t.run_ns) and ([${ROWS}[] | select(.tid == \$t.tid and .pct > 30)] | length >= 2)"
     check_jq "$name: no thread and no CPU has more than there is" $name 'all(.[] | select(.type == "interval") | .cpus[];
         .threads_pct + .softirq_by_hooks_pct <= 100.02 and all(.threads[]; .pct <= 100))'
-    check_jq "$name: threads, softirqs and idle time are all of a CPU, over the run" $name '
-        [.[] | select(.type == "interval") | .span_ms as $s | .cpus[] | select(.cpu == 1) |
-        [$s, $s * (.threads_pct + .softirq_by_hooks_pct + .idle_by_hooks_pct)]] |
-        (map(.[1]) | add) / (map(.[0]) | add) - 100 | fabs <= 1'
     lost_zero $name
 done
 check_jq "one that moved has its time on both CPUs" all "$DEFS $MOVE as \$t | def here: .tid == \$t.tid and .cpu == 1;
