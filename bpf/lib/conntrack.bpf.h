@@ -397,18 +397,11 @@ NT_INLINE struct nt_ct_event *nt_ct_event_new(__u32 what, __u32 hook)
 
 NT_INLINE void nt_ct_send(void *ctx, struct nt_ct_event *e)
 {
-	__u32 i = 0;
-	long n;
-
 	if (!(nt_const(NT_CONST_TOOL0) & NT_CT_STACKS) || e->stack_id >= 0) {
 		nt_emit(ctx, e, offsetof(struct nt_ct_event, stack));
 		return;
 	}
-	n = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
-	i = n > 0 ? (__u32)n / sizeof(__u64) : 0;
-	NT_BARRIER(i);
-	if (i < NT_STACK_MAX)
-		e->stack[i] = 0;
+	nt_stack_fill(ctx, e->stack);
 	nt_emit(ctx, e, sizeof(*e));
 }
 

@@ -15,6 +15,18 @@ struct {
 	__uint(max_entries, 4096);	/* --buffer-size sets it */
 } nt_events SEC(".maps");
 
+/* The kernel stack of this moment into an event: stack has NT_STACK_MAX places; 0 ends it, as the rest is from
+ * an earlier event. */
+NT_INLINE void nt_stack_fill(void *ctx, __u64 *stack)
+{
+	long n = bpf_get_stack(ctx, stack, NT_STACK_MAX * sizeof(__u64), 0);
+	__u32 i = n > 0 ? (__u32)n / sizeof(__u64) : 0;
+
+	NT_BARRIER(i);
+	if (i < NT_STACK_MAX)
+		stack[i] = 0;
+}
+
 /* Not counted if it does not fit: for events whose matter is counted elsewhere. */
 NT_INLINE long nt_emit_uncounted(void *ctx, void *event, __u64 size)
 {

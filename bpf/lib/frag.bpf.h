@@ -108,18 +108,11 @@ NT_INLINE bool nt_frag_is_failure(__u32 what)
 
 NT_INLINE void nt_frag_send(void *ctx, struct nt_frag_event *e)
 {
-	__u32 i = 0;
-	long n;
-
 	if (!(nt_const(NT_CONST_TOOL0) & NT_FRAG_STACKS)) {
 		nt_emit(ctx, e, offsetof(struct nt_frag_event, stack));
 		return;
 	}
-	n = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
-	i = n > 0 ? (__u32)n / sizeof(__u64) : 0;
-	NT_BARRIER(i);
-	if (i < NT_STACK_MAX)
-		e->stack[i] = 0;
+	nt_stack_fill(ctx, e->stack);
 	nt_emit(ctx, e, sizeof(*e));
 }
 

@@ -271,9 +271,8 @@ NT_INLINE int nt_path_pass(void *ctx, const bool direct, struct sk_buff *skb,
 
 NT_INLINE int nt_path_drop(__u64 *ctx, const bool direct, struct sk_buff *skb, __u64 location)
 {
-	__u32 reason = nt_drop_reason(ctx), i;
+	__u32 reason = nt_drop_reason(ctx);
 	struct nt_path_event *e;
-	long n;
 
 	if (nt_const(NT_CONST_TP_ARGS) >= 3 && (reason == 0 || reason == nt_const(NT_CONST_TOOL2)))
 		return 0;		/* not dropped yet, consumed: normal ends */
@@ -283,11 +282,7 @@ NT_INLINE int nt_path_drop(__u64 *ctx, const bool direct, struct sk_buff *skb, _
 	e->location = location;
 	e->reason = reason;
 	e->pad = 0;
-	n = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
-	i = n > 0 ? (__u32)n / sizeof(__u64) : 0;
-	NT_BARRIER(i);
-	if (i < NT_STACK_MAX)
-		e->stack[i] = 0;	/* the rest is from an earlier record */
+	nt_stack_fill(ctx, e->stack);
 	nt_emit(ctx, e, sizeof(*e));
 	return 0;
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nettrace/out.h"
+
 struct nt_qdisc_row {
 	char kind[16];
 	uint32_t ifindex;
@@ -41,5 +43,7 @@ int nt_qdiscs_parse(struct nt_qdiscs *q, const void *answer, size_t n);
 const char *nt_qdisc_handle(uint32_t handle, char *buf, size_t size);
 /* "tbf 1:", "bfifo of 1:1" (nobody gave it a handle), "mq's pfifo_fast"; returns buf. */
 const char *nt_qdisc_name(const char *kind, uint32_t handle, uint32_t parent, char *buf, size_t size);
+/* As members PREFIX_kind, PREFIX_handle, PREFIX_parent of the object that is being built. */
+void nt_qdisc_json(struct nt_out *o, const char *prefix, const char kind[16], uint32_t handle, uint32_t parent);
 
 #endif

@@ -95,8 +95,9 @@ uint32_t nt_run_cpus(const struct nt_run *r);				/* possible CPUs */
 int nt_run_hist(struct nt_run *r, const char *map, uint32_t index, struct nt_hist *h);
 /* Frames of a stack id, zero terminated, innermost first; cached. Number of frames or -errno. */
 int nt_run_stack(struct nt_run *r, const char *map, int32_t id, uint64_t *frames, size_t n);
-/* How many frames of a stack, innermost first, are those of the tracing itself. */
-size_t nt_run_tracing_frames(struct nt_run *r, const uint64_t *stack, size_t n);
+/* Takes away the frames of the tracing itself, which are innermost. At most max frames, 0 ends them where they
+ * are fewer. */
+void nt_run_cut_stack(struct nt_run *r, uint64_t *stack, size_t max);
 /* Do records come in the order in which they were written? Perf buffers are read CPU by CPU. */
 bool nt_run_in_order(const struct nt_run *r);
 /* Fields that user space counted lost on top of the kernel's counters. */

@@ -37,6 +37,12 @@ bool nt_proc_is(const char *name, uint32_t pid, const char *comm, const char *ex
 int nt_procs_find(struct nt_procs *p, const struct nt_ids *doubtful);
 void nt_procs_free(struct nt_procs *p);
 
+/* A small file of /proc or /sys into buf, terminated; false if it cannot be read or is empty. */
+bool nt_proc_read(const char *path, char *buf, size_t size);
+/* Calls fn for every process there is until it returns something else than 0, which is returned. -errno if
+ * /proc cannot be read. */
+int nt_proc_each(int (*fn)(void *arg, uint32_t pid), void *arg);
+
 /* Ids of a process's threads, those that can run now if only_runnable; -errno. */
 int nt_task_threads(uint32_t pid, bool only_runnable, struct nt_ids *out);
 /* comm of a thread into buf (16 bytes or more); -errno, buf "". */

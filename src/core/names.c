@@ -260,13 +260,26 @@ static bool is_tracing(struct nt_run *r, uint64_t addr)
 	return !sym;
 }
 
-size_t nt_run_tracing_frames(struct nt_run *r, const uint64_t *stack, size_t n)
+/* How many frames of a stack, innermost first, are those of the tracing itself. */
+static size_t tracing_frames(struct nt_run *r, const uint64_t *stack, size_t n)
 {
 	size_t skip = 0;
 
 	while (skip < n && is_tracing(r, stack[skip]))
 		skip++;
 	return skip < n ? skip : 0;	/* symbols are hidden: better addresses than nothing */
+}
+
+void nt_run_cut_stack(struct nt_run *r, uint64_t *stack, size_t max)
+{
+	size_t n = 0, own;
+
+	while (n < max && stack[n])
+		n++;
+	own = tracing_frames(r, stack, n);
+	memmove(stack, stack + own, (n - own) * sizeof(*stack));
+	if (own)
+		stack[n - own] = 0;
 }
 
 static uint64_t realtime(void *ctx, uint64_t mono_ns)

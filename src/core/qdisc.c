@@ -197,3 +197,20 @@ const char *nt_qdisc_name(const char *kind, uint32_t handle, uint32_t parent, ch
 		snprintf(buf, size, "%.15s", kind[0] ? kind : "-");
 	return buf;
 }
+
+static void json_part(struct nt_out *o, const char *prefix, const char *part, const char *value, size_t size)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "%s_%s", prefix, part);
+	nt_json_strn(o, key, value, strnlen(value, size));
+}
+
+void nt_qdisc_json(struct nt_out *o, const char *prefix, const char kind[16], uint32_t handle, uint32_t parent)
+{
+	char h[24];
+
+	json_part(o, prefix, "kind", kind, 16);
+	json_part(o, prefix, "handle", nt_qdisc_handle(handle, h, sizeof(h)), sizeof(h));
+	json_part(o, prefix, "parent", nt_qdisc_handle(parent, h, sizeof(h)), sizeof(h));
+}

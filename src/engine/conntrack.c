@@ -189,18 +189,6 @@ static void take(struct nt_run *r, struct nt_ct_snapshot *s)
 }
 
 /* ---- records ---- */
-static void cut_stack(struct nt_run *r, uint64_t *stack)
-{
-	size_t n = 0, own;
-
-	while (n < NT_STACK_MAX && stack[n])
-		n++;
-	own = nt_run_tracing_frames(r, stack, n);
-	memmove(stack, stack + own, (n - own) * sizeof(*stack));
-	if (own)
-		stack[n - own] = 0;
-}
-
 static void event(struct nt_run *r, const void *data, size_t size)
 {
 	struct nt_ct *p = nt_run_priv(r);
@@ -211,7 +199,7 @@ static void event(struct nt_run *r, const void *data, size_t size)
 		e.stack[0] = 0;
 	if (e.stack_id >= 0 && nt_run_stack(r, "nt_stacks", e.stack_id, (uint64_t *)e.stack, NT_STACK_MAX) < 0)
 		e.stack[0] = 0;
-	cut_stack(r, (uint64_t *)e.stack);
+	nt_run_cut_stack(r, (uint64_t *)e.stack, NT_STACK_MAX);
 	if (e.what >= NT_CT_WHATS)
 		return;
 	if (!p->first_ns)

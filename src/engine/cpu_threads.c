@@ -5,10 +5,7 @@
  * Without it the threads' ticks are read from /proc, and all of a thread's time is its last CPU's.
  */
 #include <bpf/bpf.h>
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -108,19 +105,6 @@ static void sort(struct nt_cpu_shot *s, int (*cmp)(const void *, const void *))
 }
 
 /* ---- /proc ---- */
-static bool read_text(const char *path, char *buf, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, buf, size - 1);
-	close(fd);
-	buf[n > 0 ? n : 0] = '\0';
-	return n > 0;
-}
-
 static int add_task(uint32_t pid, uint32_t tid, struct nt_cpu_shot *s, bool only_running)
 {
 	char path[64], text[1024];
@@ -128,7 +112,7 @@ static int add_task(uint32_t pid, uint32_t tid, struct nt_cpu_shot *s, bool only
 	struct nt_cpu_task task;
 
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", pid, tid);
-	if (!read_text(path, text, sizeof(text)) || nt_cpu_task_parse(text, &task) ||
+	if (!nt_proc_read(path, text, sizeof(text)) || nt_cpu_task_parse(text, &task) ||
 	    (only_running && task.state != 'R'))
 		return 0;
 	row = push(s);
@@ -143,27 +127,29 @@ static int add_task(uint32_t pid, uint32_t tid, struct nt_cpu_shot *s, bool only
 	return 0;
 }
 
-static int scan_proc(struct nt_cpu_shot *s, bool only_running)
+struct scan {
+	struct nt_cpu_shot *shot;
+	bool only_running;
+};
+
+static int scan_process(void *arg, uint32_t pid)
 {
-	DIR *d = opendir("/proc");
-	struct dirent *e;
+	struct scan *scan = arg;
+	struct nt_ids tids = { 0 };
 	int rc = 0;
 
-	if (!d)
-		return -errno;
-	while (!rc && (e = readdir(d))) {
-		struct nt_ids tids = { 0 };
-		uint32_t pid = (uint32_t)strtoul(e->d_name, NULL, 10);
-
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		nt_task_threads(pid, false, &tids);
-		for (size_t i = 0; !rc && i < tids.n; i++)
-			rc = add_task(pid, tids.id[i], s, only_running);
-		nt_ids_free(&tids);
-	}
-	closedir(d);
+	nt_task_threads(pid, false, &tids);
+	for (size_t i = 0; !rc && i < tids.n; i++)
+		rc = add_task(pid, tids.id[i], scan->shot, scan->only_running);
+	nt_ids_free(&tids);
 	return rc;
+}
+
+static int scan_proc(struct nt_cpu_shot *s, bool only_running)
+{
+	struct scan scan = { s, only_running };
+
+	return nt_proc_each(scan_process, &scan);
 }
 
 /* ---- the kernel side ---- */
@@ -236,7 +222,7 @@ static uint64_t running_ns(const struct nt_cpu_threads *t, uint32_t cpu, uint64_
 	if (t->foreign || t->nohz_full[cpu] || !c->since_writer)
 		return wall;
 	snprintf(path, sizeof(path), "/proc/%u/schedstat", c->tid);
-	if (!read_text(path, text, sizeof(text)))
+	if (!nt_proc_read(path, text, sizeof(text)))
 		return wall;
 	exec = strtoull(text, NULL, 10);
 	exec = (exec > c->exec_ns ? exec - c->exec_ns : 0) + t->tick_ns;

@@ -137,18 +137,6 @@ static void report(struct nt_run *r, const char *title, const struct nt_frag_sna
 	back_from_log(r, out);
 }
 
-static void cut_stack(struct nt_run *r, uint64_t *stack)
-{
-	size_t n = 0, own;
-
-	while (n < NT_STACK_MAX && stack[n])
-		n++;
-	own = nt_run_tracing_frames(r, stack, n);
-	memmove(stack, stack + own, (n - own) * sizeof(*stack));
-	if (own)
-		stack[n - own] = 0;
-}
-
 static void event(struct nt_run *r, const void *data, size_t size)
 {
 	struct nt_frag *p = nt_run_priv(r);
@@ -160,7 +148,7 @@ static void event(struct nt_run *r, const void *data, size_t size)
 	memcpy(&e, data, size < sizeof(e) ? size : sizeof(e));
 	if (size < sizeof(e))
 		e.stack[0] = 0;
-	cut_stack(r, (uint64_t *)e.stack);
+	nt_run_cut_stack(r, (uint64_t *)e.stack, NT_STACK_MAX);
 	if (e.what >= NT_FRAG_WHATS)
 		return;
 	if (e.q.bits & NT_FRAG_QUEUE && !(e.q.bits & NT_FRAG_EARLIER))

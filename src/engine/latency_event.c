@@ -154,7 +154,6 @@ static void fill(struct nt_run *r, const struct nt_latency_event *e, struct show
 static void read_stack(struct nt_run *r, const struct shown *s, uint32_t i, uint64_t *stack)
 {
 	const struct nt_latency_priv *p = nt_run_priv(r);
-	size_t n = 0, skip;
 
 	stack[0] = stack[NT_STACK_MAX] = 0;
 	/* Ids from before the table was emptied may be those of other stacks now. */
@@ -162,10 +161,7 @@ static void read_stack(struct nt_run *r, const struct shown *s, uint32_t i, uint
 	    first_ns(&s->lat, 0) < p->stacks_emptied_ns ||
 	    bpf_map_lookup_elem(nt_run_map_fd(r, "nt_stacks"), &s->lat.stack[i], stack))
 		return;
-	while (stack[n])
-		n++;
-	skip = nt_run_tracing_frames(r, stack, n);
-	memmove(stack, stack + skip, (n - skip + 1) * sizeof(*stack));
+	nt_run_cut_stack(r, stack, NT_STACK_MAX);
 }
 
 /* False if the passage did not visit stage i; *prev_ns is the stage before, 0: none yet. */

@@ -19,13 +19,6 @@ static const char *limit_unit(const char *kind)
 	return "packets";
 }
 
-static void json_handle(struct nt_out *o, const char *key, uint32_t handle)
-{
-	char h[24];
-
-	nt_json_str(o, key, nt_qdisc_handle(handle, h, sizeof(h)));
-}
-
 /* ---- events ---- */
 #define E(member) offsetof(struct nt_qdisc_event, member)
 static const struct nt_field time_field = { .name = "time", .kind = NT_K_TS, .off = E(ts_ns) };
@@ -60,15 +53,10 @@ static void queue_json(struct nt_out *o, const struct nt_qdisc *q)
 
 static void disciplines_json(struct nt_out *o, const struct nt_qdisc_event *e)
 {
-	if (e->root.bits & NT_QDISC_KNOWN) {
-		nt_json_strn(o, "qdisc_kind", e->root.kind, strnlen(e->root.kind, 16));
-		json_handle(o, "qdisc_handle", e->root.handle);
-		json_handle(o, "qdisc_parent", e->root.parent);
-	}
+	if (e->root.bits & NT_QDISC_KNOWN)
+		nt_qdisc_json(o, "qdisc", e->root.kind, e->root.handle, e->root.parent);
 	if (e->leaf.bits & NT_QDISC_KNOWN) {
-		nt_json_strn(o, "leaf_kind", e->leaf.kind, strnlen(e->leaf.kind, 16));
-		json_handle(o, "leaf_handle", e->leaf.handle);
-		json_handle(o, "leaf_parent", e->leaf.parent);
+		nt_qdisc_json(o, "leaf", e->leaf.kind, e->leaf.handle, e->leaf.parent);
 		nt_json_f64(o, "sojourn_us", (double)e->queued_ns / 1e3, 3);
 	}
 	queue_json(o, e->leaf.bits & NT_QDISC_KNOWN ? &e->leaf : &e->root);
@@ -319,11 +307,8 @@ static void part_json(struct nt_run *r, const struct nt_qdrop_entry *e)
 
 	nt_json_obj(o, NULL);
 	nt_fields_json(o, nt_run_names(r), part_fields, NT_COUNT(part_fields), e);
-	if (e->key.leaf_kind[0]) {
-		nt_json_strn(o, "leaf_kind", e->key.leaf_kind, strnlen(e->key.leaf_kind, 16));
-		json_handle(o, "leaf_handle", e->key.leaf_handle);
-		json_handle(o, "leaf_parent", e->key.leaf_parent);
-	}
+	if (e->key.leaf_kind[0])
+		nt_qdisc_json(o, "leaf", e->key.leaf_kind, e->key.leaf_handle, e->key.leaf_parent);
 	nt_json_obj_end(o);
 }
 
@@ -352,9 +337,7 @@ static void row_json(struct nt_run *r, const struct rows *all, const struct row 
 	nt_json_u64(o, "ifindex", row->ifindex);
 	nt_json_u64(o, "netns", row->netns);
 	nt_json_u64(o, "txq", row->txq);
-	nt_json_strn(o, "qdisc_kind", row->kind, strnlen(row->kind, sizeof(row->kind)));
-	json_handle(o, "qdisc_handle", row->handle);
-	json_handle(o, "qdisc_parent", row->parent);
+	nt_qdisc_json(o, "qdisc", row->kind, row->handle, row->parent);
 	nt_json_u64(o, "drops", row->drops);
 	nt_json_u64(o, "packets", row->packets);
 	nt_json_u64(o, "bytes", row->bytes);

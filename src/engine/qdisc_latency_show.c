@@ -49,20 +49,6 @@ static uint64_t driver_ns(const struct nt_qlat *l)
 	return since(l->dequeued_ns ? l->dequeued_ns : l->queued_ns, l->ended_ns);
 }
 
-static void json_handle(struct nt_out *o, const char *key, uint32_t handle)
-{
-	char h[24];
-
-	nt_json_str(o, key, nt_qdisc_handle(handle, h, sizeof(h)));
-}
-
-static void discipline_json(struct nt_out *o, const char *kind, uint32_t handle, uint32_t parent)
-{
-	nt_json_strn(o, "qdisc_kind", kind, strnlen(kind, 16));
-	json_handle(o, "qdisc_handle", handle);
-	json_handle(o, "qdisc_parent", parent);
-}
-
 static void packet_members(struct nt_run *r, const struct nt_qlat *l)
 {
 	struct nt_out *o = nt_run_out(r);
@@ -75,7 +61,7 @@ static void packet_members(struct nt_run *r, const struct nt_qlat *l)
 	nt_fields_json(o, nt_run_names(r), tail_fields, NT_COUNT(tail_fields), l);
 	if (l->outcome == NT_QLAT_DROPPED)
 		nt_fields_json(o, nt_run_names(r), drop_fields, NT_COUNT(drop_fields), l);
-	discipline_json(o, l->qdisc.kind, l->qdisc.handle, l->qdisc.parent);
+	nt_qdisc_json(o, "qdisc", l->qdisc.kind, l->qdisc.handle, l->qdisc.parent);
 	if (l->qdisc.bits & NT_QDISC_QLEN) {
 		nt_json_u64(o, "qlen", l->qdisc.qlen);
 		nt_json_u64(o, "backlog_bytes", l->qdisc.backlog_bytes);
@@ -183,7 +169,7 @@ static void row_json(struct nt_run *r, const struct nt_qlat_row *row)
 	nt_json_u64(o, "ifindex", k->ifindex);
 	nt_json_u64(o, "netns", k->netns);
 	nt_json_u64(o, "queue", k->txq);
-	discipline_json(o, k->kind, k->handle, k->parent);
+	nt_qdisc_json(o, "qdisc", k->kind, k->handle, k->parent);
 	for (size_t i = NT_QLAT_SENT; i < NT_QLAT_OUTCOMES; i++)
 		nt_json_u64(o, outcomes[i], row->outcome[i]);
 	for (size_t i = 0; i < NT_QLAT_PATHS; i++)

@@ -4,7 +4,6 @@
 
 #include <bpf/bpf.h>
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,41 +110,24 @@ static void watch(struct nt_run *r, uint32_t tid, int cpu, const char *comm)
 	p->n++;
 }
 
-static bool read_stat(const char *pid, char *buf, size_t size)
+static int look_at(void *arg, uint32_t pid)
 {
-	char path[64];
-	size_t n = 0;
-	FILE *f;
+	struct nt_run *r = arg;
+	struct nt_softirqd_priv *p = nt_run_priv(r);
+	char path[40], stat[512], comm[16];
+	int cpu;
 
-	snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	n = fread(buf, 1, size - 1, f);
-	fclose(f);
-	buf[n] = '\0';
-	return n > 0;
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	if (!is_watched(p, pid) && nt_proc_read(path, stat, sizeof(stat)) &&
+	    nt_softirqd_is(stat, opts_of(r)->napi, comm, &cpu) && is_wanted(p, opts_of(r), cpu))
+		watch(r, pid, cpu, comm);
+	return 0;
 }
 
 /* Also those of CPUs that have come since. */
 static void find_threads(struct nt_run *r)
 {
-	struct nt_softirqd_priv *p = nt_run_priv(r);
-	DIR *proc = opendir("/proc");
-	char stat[512], comm[16];
-	struct dirent *d;
-	int cpu;
-
-	while (proc && (d = readdir(proc))) {
-		uint32_t tid = (uint32_t)strtoul(d->d_name, NULL, 10);
-
-		if (!tid || is_watched(p, tid) || !read_stat(d->d_name, stat, sizeof(stat)))
-			continue;
-		if (nt_softirqd_is(stat, opts_of(r)->napi, comm, &cpu) && is_wanted(p, opts_of(r), cpu))
-			watch(r, tid, cpu, comm);
-	}
-	if (proc)
-		closedir(proc);
+	nt_proc_each(look_at, r);
 }
 
 static int prepare(struct nt_run *r, struct nt_err *err)

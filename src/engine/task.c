@@ -157,32 +157,66 @@ static bool matches(const struct nt_procs *p, uint32_t pid)
 	return false;
 }
 
-int nt_procs_find(struct nt_procs *p, const struct nt_ids *doubtful)
+bool nt_proc_read(const char *path, char *buf, size_t size)
 {
-	struct nt_ids found = { 0 }, known = { 0 };
-	bool all = p->scans++ % 16 == 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, buf, size - 1);
+	close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+int nt_proc_each(int (*fn)(void *arg, uint32_t pid), void *arg)
+{
 	DIR *d = opendir("/proc");
 	struct dirent *e;
+	uint32_t pid;
 	int rc = 0;
 
 	if (!d)
 		return -errno;
-	while (!rc && (e = readdir(d))) {
-		uint32_t pid;
-
-		if (!number(e->d_name, &pid))
-			continue;
-		if (!all && nt_ids_has(&p->known, pid) && !nt_ids_has(doubtful, pid))
-			rc = nt_ids_add(&known, pid);
-		else
-			rc = nt_ids_add(matches(p, pid) ? &found : &known, pid);
-	}
+	while (!rc && (e = readdir(d)))
+		if (number(e->d_name, &pid))
+			rc = fn(arg, pid);
 	closedir(d);
+	return rc;
+}
+
+struct search {
+	struct nt_procs *procs;
+	const struct nt_ids *doubtful;
+	struct nt_ids found, known;
+	bool all;
+};
+
+static int search_one(void *arg, uint32_t pid)
+{
+	struct search *s = arg;
+
+	if (!s->all && nt_ids_has(&s->procs->known, pid) && !nt_ids_has(s->doubtful, pid))
+		return nt_ids_add(&s->known, pid);
+	return nt_ids_add(matches(s->procs, pid) ? &s->found : &s->known, pid);
+}
+
+int nt_procs_find(struct nt_procs *p, const struct nt_ids *doubtful)
+{
+	struct search s = { .procs = p, .doubtful = doubtful, .all = p->scans++ % 16 == 0 };
+	int rc = nt_proc_each(search_one, &s);
+
+	if (rc) {		/* what was known stays */
+		nt_ids_free(&s.found);
+		nt_ids_free(&s.known);
+		return rc;
+	}
 	nt_ids_free(&p->found);
 	nt_ids_free(&p->known);
-	p->found = found;
-	p->known = known;
-	return rc;
+	p->found = s.found;
+	p->known = s.known;
+	return 0;
 }
 
 void nt_procs_free(struct nt_procs *p)

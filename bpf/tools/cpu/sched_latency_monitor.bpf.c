@@ -123,13 +123,8 @@ NT_INLINE void tell(void *ctx, struct nt_sched_thread *t, struct task_struct *ne
 		e->waker_tid = t->waker_tid;
 		__builtin_memcpy(e->waker_comm, t->waker_comm, 16);
 	}
-	if (nt_const(NT_CONST_TOOL0) & NT_SCHED_STACK) {
-		long n = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
-
-		/* what an earlier event left behind the last frame must not look like one */
-		if (n >= 0 && n <= (long)sizeof(e->stack) - 8)
-			*(__u64 *)((char *)e->stack + (n & 0xf8)) = 0;
-	}
+	if (nt_const(NT_CONST_TOOL0) & NT_SCHED_STACK)
+		nt_stack_fill(ctx, e->stack);
 	nt_emit(ctx, e, sizeof(*e));
 }
 

@@ -49,16 +49,6 @@ NT_INLINE void fill_bytes(struct nt_drop_event *e, const struct nt_cur *c)
 		e->caplen = n;
 }
 
-NT_INLINE void fill_stack(void *ctx, struct nt_drop_event *e)
-{
-	long n = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
-	__u32 i = n > 0 ? (__u32)n / sizeof(__u64) : 0;
-
-	NT_BARRIER(i);
-	if (i < NT_STACK_MAX)
-		e->stack[i] = 0;	/* the rest is from an earlier event */
-}
-
 /* A deferred free shows the stack of the code that parked the skb. */
 NT_INLINE void fill_parked(struct nt_drop_event *e, struct sk_buff *skb)
 {
@@ -102,7 +92,7 @@ NT_TP_SKB(kfree_skb, NT_AT_ANY, struct sk_buff *skb, void *location)
 	fill_skb(direct, &e->skb, skb);
 	e->stack[0] = 0;
 	if (sw & NT_DROP_STACK)
-		fill_stack(ctx, e);
+		nt_stack_fill(ctx, e->stack);
 	if ((sw & NT_DROP_DEFERRED) && d.class == NT_LOC_DEFERRED)
 		fill_parked(e, skb);
 	fill_bytes(e, d.cur);

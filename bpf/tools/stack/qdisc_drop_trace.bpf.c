@@ -102,22 +102,14 @@ NT_INLINE void fill_common(struct nt_qdisc_event *e, const bool direct, struct s
 
 NT_INLINE void show(void *ctx, struct nt_qdisc_event *e)
 {
-	__u32 i = 0;
-	long n;
-
 	if (!(nt_const(NT_CONST_TOOL1) & NT_QDISC_EVENTS))
 		return;
 	if (nt_rate_limited()) {
 		nt_stat_add(NT_STAT_RATE_LIMITED, 1);
 		return;
 	}
-	if (nt_const(NT_CONST_TOOL0) & NT_DROP_STACK) {
-		n = bpf_get_stack(ctx, e->stack, sizeof(e->stack), 0);
-		i = n > 0 ? (__u32)n / sizeof(__u64) : 0;
-		NT_BARRIER(i);
-		if (i < NT_STACK_MAX)
-			e->stack[i] = 0;
-	}
+	if (nt_const(NT_CONST_TOOL0) & NT_DROP_STACK)
+		nt_stack_fill(ctx, e->stack);
 	nt_emit(ctx, e, sizeof(*e));
 }
 

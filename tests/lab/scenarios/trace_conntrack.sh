@@ -195,13 +195,15 @@ bg_in a holder python3 "$WORK/peer.py" hold
 wait_for 60 grep -q ready holder.out
 nt_start_in b invalid trace_conntrack --mode packet --invalid-only --stack false
 nt_start_in b counted trace_conntrack -i 1000
+# These packets have no entry whose other direction could match: the rule itself has to.
+echo '[{"src_ip": "10.77.0.2", "dst_ip": "10.77.0.1", "dst_port": 30000}]' >turned.txt
+nt_start_in b turned trace_conntrack --mode packet --invalid-only --stack false --filters-file turned.txt
 raw rst 10
 raw synack 2
 raw bad 2
 raw echoreply 2
 until_events invalid INVALID 16
-nt_stop invalid
-nt_stop counted
+for name in invalid counted turned; do nt_stop $name; done
 touch close
 in_b nft delete table inet i
 lost_zero invalid
@@ -212,6 +214,8 @@ check_jq "counted in flow mode, too" counted '.[-1] | .invalid == 16 and .kernel
 check_jq "no other events" invalid 'map(select(.type == "event")) | length == 16 and all(.event == "INVALID" and
     .verdict == "invalid" and .ctinfo == "-" and .hook == "nf_conntrack_in" and .netfilter_hook == "PRE_ROUTING" and
     .ifname == "vb" and .src_ip == "10.77.0.1" and (has("stack") | not))'
+check_jq "a rule matches in both directions" turned 'map(select(.type == "event")) | length == 10 and
+    all(.event == "INVALID" and .src_port == 30000)'
 check_jq "outside of the window" invalid 'map(select(.src_port == 30000)) | length == 10 and
     all(.tcp_flags == "RST" and .tcp_state_old == "ESTABLISHED" and (.reason | test("rst|SEQ|RST"; "i")) and
     .window.orig.td_maxwin_bytes > 0 and .window.reply.td_end > 0)'
