@@ -76,12 +76,12 @@ NT_INLINE bool nt_port_in(__be16 port, __u16 low, __u16 high)
 	return p >= low && p <= high;
 }
 
-/* port is the one that the option names, other the one that matches too with NT_FILTER_EITHER. */
+/* port is the one that the option names, other the one that matches too with NT_FILTER_EITHER_PORT. */
 NT_INLINE bool nt_port_match(const __u64 mask, const struct nt_cur *c, __be16 port, __be16 other, __u16 low,
 			     __u16 high)
 {
 	return (c->bits & NT_PKT_PORTS) &&
-	       (nt_port_in(port, low, high) || ((mask & NT_FILTER_EITHER) && nt_port_in(other, low, high)));
+	       (nt_port_in(port, low, high) || ((mask & NT_FILTER_EITHER_PORT) && nt_port_in(other, low, high)));
 }
 
 NT_INLINE bool nt_end_match(const __u64 mask, const struct nt_cur *c, const __u8 *addr, const __u8 *other,
@@ -89,7 +89,7 @@ NT_INLINE bool nt_end_match(const __u64 mask, const struct nt_cur *c, const __u8
 {
 	return nt_version_match(mask, c) &&
 	       (nt_addr_match(addr, want, addr_mask) ||
-		((mask & NT_FILTER_EITHER) && nt_addr_match(other, want, addr_mask)));
+		((mask & NT_FILTER_EITHER_ADDR) && nt_addr_match(other, want, addr_mask)));
 }
 
 /* ---- a first look, which costs one read of packet bytes ---- */
@@ -122,21 +122,34 @@ NT_INLINE bool nt_quick_addr(const __u8 *addr, const __u8 *want, const __u8 *mas
 	return (*(__u32 *)addr & *(__u32 *)&mask[12]) == *(__u32 *)&want[12];
 }
 
+NT_INLINE bool nt_quick_end(const __u64 mask, const __u8 *addr, const __u8 *other, const __u8 *want,
+			    const __u8 *addr_mask)
+{
+	return nt_quick_addr(addr, want, addr_mask) ||
+	       ((mask & NT_FILTER_EITHER_ADDR) && nt_quick_addr(other, want, addr_mask));
+}
+
+NT_INLINE bool nt_quick_port(const __u64 mask, __be16 port, __be16 other, __u16 low, __u16 high)
+{
+	return nt_port_in(port, low, high) || ((mask & NT_FILTER_EITHER_PORT) && nt_port_in(other, low, high));
+}
+
 /*
  * Most packets are IPv4 without options, and most of those that a filter
  * rejects have another protocol, address or port. True only if nt_tuple_match()
- * would reject too; whatever this does not know is left to that.
+ * would reject too by the fields of mask; whatever this does not know is left to
+ * that. eth_type 0: that of the skb.
  */
-NT_INLINE bool nt_quick_reject(const bool direct, struct sk_buff *skb, const enum nt_at at)
+NT_INLINE bool nt_quick_reject_by(const __u64 mask, const bool direct, struct sk_buff *skb, const enum nt_at at,
+				  const __u16 eth_type)
 {
-	const __u64 mask = nt_const(NT_CONST_FILTER);
 	struct nt_tuple *t;
 	struct nt_quick q;
 	__u32 zero = 0;
 
 	if (!(mask & (NT_FILTER_L3 | NT_FILTER_L4)) || (mask & NT_FILTER_ANY))
 		return false;
-	if (NT_GET(direct, skb, protocol) != bpf_htons(NT_ETH_P_IP) ||
+	if ((eth_type ? eth_type != NT_ETH_P_IP : NT_GET(direct, skb, protocol) != bpf_htons(NT_ETH_P_IP)) ||
 	    !nt_quick_read(direct, skb, at, &q) || q.ip.vihl != 0x45)
 		return false;
 	t = bpf_map_lookup_elem(&nt_tuple, &zero);
@@ -144,21 +157,22 @@ NT_INLINE bool nt_quick_reject(const bool direct, struct sk_buff *skb, const enu
 		return false;
 	if ((mask & NT_FILTER_PROTO) && q.ip.protocol != t->proto)
 		return true;
-	if (mask & NT_FILTER_EITHER)
-		return false;
-	if ((mask & NT_FILTER_SRC) && !nt_quick_addr(q.ip.saddr, t->src, t->src_mask))
+	if ((mask & NT_FILTER_SRC) && !nt_quick_end(mask, q.ip.saddr, q.ip.daddr, t->src, t->src_mask))
 		return true;
-	if ((mask & NT_FILTER_DST) && !nt_quick_addr(q.ip.daddr, t->dst, t->dst_mask))
+	if ((mask & NT_FILTER_DST) && !nt_quick_end(mask, q.ip.daddr, q.ip.saddr, t->dst, t->dst_mask))
 		return true;
 	if (!(mask & NT_FILTER_L4))
 		return false;
 	if (q.ip.frag_off & bpf_htons(0x1fff))
 		return true;		/* no ports */
-	if ((mask & NT_FILTER_SPORT) && (bpf_ntohs(q.sport) < t->sport_low ||
-					 bpf_ntohs(q.sport) > t->sport_high))
+	if ((mask & NT_FILTER_SPORT) && !nt_quick_port(mask, q.sport, q.dport, t->sport_low, t->sport_high))
 		return true;
-	return (mask & NT_FILTER_DPORT) && (bpf_ntohs(q.dport) < t->dport_low ||
-					    bpf_ntohs(q.dport) > t->dport_high);
+	return (mask & NT_FILTER_DPORT) && !nt_quick_port(mask, q.dport, q.sport, t->dport_low, t->dport_high);
+}
+
+NT_INLINE bool nt_quick_reject(const bool direct, struct sk_buff *skb, const enum nt_at at)
+{
+	return nt_quick_reject_by(nt_const(NT_CONST_FILTER), direct, skb, at, 0);
 }
 
 /*
@@ -293,6 +307,13 @@ NT_INLINE bool nt_filter(struct nt_cur *c)
 	if (nt_const(NT_CONST_PCAP) && !nt_pcap_match(c))
 		return false;
 	return true;
+}
+
+/* Where no filter ran. */
+NT_INLINE void nt_cur_parse_all(struct nt_cur *c)
+{
+	nt_cur_l3(c);
+	nt_cur_l4(c);
 }
 
 /* Parses what the filter did not need to look at. */

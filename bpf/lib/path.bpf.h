@@ -9,17 +9,11 @@
 #ifndef NT_BPF_PATH_H
 #define NT_BPF_PATH_H
 
+#include "lib/devset.bpf.h"
 #include "lib/drop.bpf.h"
 #include "lib/emit.bpf.h"
 
 #define NT_CHECKSUM_PARTIAL 3	/* the device is to fill the checksum in */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct nt_path_cfg);
-} nt_path_cfg SEC(".maps");
 
 NT_INLINE __u8 nt_path_proto(__u8 ip_version)
 {
@@ -89,26 +83,6 @@ NT_INLINE __u32 nt_path_way(const struct nt_cur *c, const struct nt_tuple *t)
 	if (c->bits & NT_PKT_ECHO)
 		way &= c->icmp_type == 8 || c->icmp_type == 128 ? NT_PATH_FORWARD : NT_PATH_BACK;
 	return way;
-}
-
-/* Which sides the hook's device belongs to; the tag tells VLANs of one device apart. */
-NT_INLINE __u32 nt_path_sides(const struct nt_cur *c)
-{
-	__u32 i, zero = 0, sides = 0, tag = c->n_vlan ? c->vlan[0] & 0xfff : NT_VLAN_NONE;
-	struct nt_path_cfg *cfg = bpf_map_lookup_elem(&nt_path_cfg, &zero);
-
-	if (!cfg || cfg->netns != c->flow.netns)
-		return 0;
-#pragma unroll
-	for (i = 0; i < NT_PATH_DEVS; i++) {
-		const struct nt_path_dev *d = &cfg->dev[i];
-
-		if (!d->ifindex)
-			break;
-		if (d->ifindex == c->flow.ifindex && (d->vlan == NT_VLAN_NONE || d->vlan == tag))
-			sides |= d->sides;
-	}
-	return sides;
 }
 
 /* Is it the tool's protocol? Reads it into c. */
@@ -238,7 +212,7 @@ NT_INLINE struct nt_path_event *nt_path_event(const bool direct, struct sk_buff 
 		nt_cur_maybe_dev(direct, c, skb);
 	} else {
 		nt_cur_dev(direct, c, dev);
-		sides = nt_path_sides(c);
+		sides = nt_devset_roles_of(c);
 		if (!sides)
 			return NULL;
 	}

@@ -97,6 +97,7 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	unsigned int sk_type : 16;	/* SOCK_STREAM ...; a bit-field before 5.6 */
 };
 
 struct sk_buff {
@@ -107,6 +108,7 @@ struct sk_buff {
 	__u16 queue_mapping;
 	__u32 mark;
 	int skb_iif;
+	__u32 hash;
 	__be16 vlan_proto;
 	__u16 vlan_tci;
 	__be16 protocol;
@@ -123,8 +125,16 @@ struct sk_buff___vlan_all {	/* 6.2: tag is there if the 32 bits are not 0 */
 	__u32 vlan_all;
 };
 
+struct sk_buff___encapsulation {
+	__u8 encapsulation : 1;
+};
+
 struct sk_buff___ip_summed {	/* a bit-field, like the tags above */
 	__u8 ip_summed : 2;
+};
+
+struct tcp_sock {
+	__u32 snd_nxt;
 };
 
 struct skb_shared_info {
@@ -174,6 +184,11 @@ struct frag_v6_compare_key {
 	__u32 user;
 	__be32 id;
 	__u32 iif;
+};
+
+struct flowi6 {
+	struct { __u8 flowic_proto; } __fl_common;
+	struct in6_addr daddr, saddr;
 };
 
 struct timer_list {
@@ -277,6 +292,14 @@ struct va_format {
 };
 
 /* ---- Open vSwitch ---- */
+struct vport {
+	struct net_device *dev;
+};
+
+struct dp_upcall_info {
+	__u8 cmd;		/* enum ovs_packet_cmd of linux/openvswitch.h */
+};
+
 struct ovs_conntrack_info {
 	struct nf_conntrack_zone zone;
 	__u8 commit : 1, nat : 3, force : 1;

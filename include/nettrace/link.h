@@ -24,6 +24,7 @@ struct nt_link_row {
 	uint32_t master;		/* group or bridge that it is in; 0: none */
 	uint16_t vlan;			/* NT_LINK_VLAN: its id */
 	uint8_t kind;
+	bool up;
 };
 
 struct nt_link_lower {

@@ -70,8 +70,10 @@ enum nt_filter_bits {
 	NT_FILTER_ICMP46 = 1 << 9,	/* proto is icmp: ICMPv6 in IPv6 */
 	NT_FILTER_IP6 = 1 << 11,	/* an address is IPv6: ::/0 is no IPv4 address */
 	NT_FILTER_ANY = 1 << 10,	/* one matching field is enough (old tun_ring_monitor) */
-	NT_FILTER_EITHER = 1 << 12,	/* an address or a port may be that of either end */
+	NT_FILTER_EITHER_ADDR = 1 << 12,	/* an address may be that of either end */
+	NT_FILTER_EITHER_PORT = 1 << 13,	/* so may a port */
 };
+#define NT_FILTER_EITHER (NT_FILTER_EITHER_ADDR | NT_FILTER_EITHER_PORT)
 #define NT_FILTER_L3 (NT_FILTER_SRC | NT_FILTER_DST | NT_FILTER_PROTO)
 #define NT_FILTER_L4 (NT_FILTER_SPORT | NT_FILTER_DPORT)
 #define NT_FILTER_DEVS 16
@@ -464,20 +466,17 @@ enum nt_ring_switch {
 };
 enum nt_ring_stat { NT_STAT_RING_RATE_LIMITED = NT_STAT_TOOL0, NT_STAT_RING_UNRESOLVED };
 
-/* ---- path engine: packets between two sides of a forwarding host ---- */
-#define NT_PATH_DEVS 16
-enum nt_path_side { NT_PATH_RX = 1, NT_PATH_TX = 2 };	/* bits: a device may be on both */
-struct nt_path_dev {
-	__u32 ifindex;		/* 0 ends */
-	__u16 vlan;		/* outermost tag of its packets; NT_VLAN_NONE: any or none */
-	__u16 sides;
-};
-struct nt_path_cfg {
-	struct nt_path_dev dev[NT_PATH_DEVS];
+/* ---- devices in roles that an engine gives them (bpf/lib/devset.bpf.h) ---- */
+#define NT_DEVSET_MAX 64
+struct nt_devset_key {
+	__u32 ifindex;
 	__u32 netns;		/* inode of the namespace that ifindex belongs to */
-	__u32 pad;
+	__u32 vlan;		/* outermost tag of its packets; NT_VLAN_NONE: any or none */
 };
-NT_ASSERT_SIZE(struct nt_path_cfg, 8 * NT_PATH_DEVS + 8);
+/* The value is a __u32: roles, bits, as a device may have several. */
+
+/* ---- path engine: packets between two sides of a forwarding host ---- */
+enum nt_path_side { NT_PATH_RX = 1, NT_PATH_TX = 2 };	/* roles of nt_devset */
 
 enum nt_path_hook { NT_PATH_RECEIVE, NT_PATH_SEND, NT_PATH_DROP };
 enum nt_path_bits {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What a device lies on: bonds, teams and VLANs, by a dump of rtnetlink. */
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -59,6 +60,7 @@ bool nt_link_parse(const void *msg, size_t len, struct nt_link_row *row)
 	info = NLMSG_DATA(h);
 	left = (int)IFLA_PAYLOAD(h);
 	row->ifindex = (uint32_t)info->ifi_index;
+	row->up = info->ifi_flags & IFF_UP;
 	for (const struct rtattr *a = IFLA_RTA(info); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
 		switch (a->rta_type & NLA_TYPE_MASK) {
 		case IFLA_LINK: row->lower = u32_of(a); break;

@@ -2,14 +2,12 @@
 /* Path engine: devices and constants, records from the kernel, sweeps. */
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "nettrace/link.h"
 #include "path.h"
 
-#define SIDE_MAX (NT_PATH_DEVS / 2)	/* devices a side */
+#define SIDE_MAX 8	/* devices a side */
 
 static const struct nt_path_opts *opts_of(const struct nt_run *r)
 {
@@ -23,53 +21,19 @@ static bool one_way(const struct nt_run *r)
 
 /* ---- devices ---- */
 
-struct links {
-	struct nt_link_row *row;
-	size_t n;
-};
-
-/* Appends the devices of one side, at most SIDE_MAX, to the *used of dev. */
-static int add_side(const struct links *links, const char *option, const struct nt_strlist *names,
-		    enum nt_path_side side, struct nt_path_dev *dev, size_t *used, struct nt_err *err)
-{
-	const size_t end = *used + SIDE_MAX;
-
-	for (size_t i = 0; i < names->n; i++) {
-		uint32_t ifindex = if_nametoindex(names->item[i]);
-		struct nt_link_lower low[SIDE_MAX];
-		size_t n;
-
-		if (!ifindex)
-			return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
-				"no such interface: %s: see ip link for the names in this namespace",
-				names->item[i]);
-		n = nt_link_expand(links->row, links->n, ifindex, low, SIDE_MAX);
-		if (*used + n > end)
-			return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
-				"too many interfaces: %s: give at most %d, members of a bond counted",
-				option, SIDE_MAX);
-		for (size_t k = 0; k < n; k++)
-			dev[(*used)++] = (struct nt_path_dev){ low[k].ifindex, low[k].vlan, (uint16_t)side };
-	}
-	return 0;
-}
-
 static int find_devices(struct nt_run *r, struct nt_err *err)
 {
-	struct nt_path_cfg *cfg = &((struct nt_path_priv *)nt_run_priv(r))->cfg;
+	struct nt_devset *set = &((struct nt_path_priv *)nt_run_priv(r))->devset;
 	const struct nt_path_opts *o = opts_of(r);
-	struct links links = { .row = NULL };
-	size_t used = 0;
-	int rc = nt_link_dump(&links.row);
+	struct nt_devlinks links;
+	int rc = nt_devlinks_read(&links, err);
 
-	if (rc < 0)
-		return nt_err_set(err, NT_EXIT_RUNTIME, -rc, "cannot list the interfaces: rtnetlink: %s",
-				  strerror(-rc));
-	links.n = (size_t)rc;
-	rc = add_side(&links, "--rx-iface", &o->rx, NT_PATH_RX, cfg->dev, &used, err);
+	if (rc)
+		return rc;
+	rc = nt_devset_add(set, &links, "--rx-iface", &o->rx, NT_PATH_RX, SIDE_MAX, err);
 	if (!rc)
-		rc = add_side(&links, "--tx-iface", &o->tx, NT_PATH_TX, cfg->dev, &used, err);
-	free(links.row);
+		rc = nt_devset_add(set, &links, "--tx-iface", &o->tx, NT_PATH_TX, SIDE_MAX, err);
+	nt_devlinks_free(&links);
 	return rc;
 }
 
@@ -134,42 +98,22 @@ static int make_table(struct nt_run *r)
 static int prepare(struct nt_run *r, struct nt_err *err)
 {
 	struct nt_path_priv *p = nt_run_priv(r);
-	uint32_t zero = 0;
 	int rc = p->gap ? 0 : make_table(r);
 
 	if (rc)
 		return nt_err_set(err, NT_EXIT_RUNTIME, -rc,
 			"no memory for the packets: --max-entries %u: give less",
 			nt_run_common(r)->max_entries);
-	p->cfg.netns = nt_run_netns(r);
-	bpf_map_update_elem(nt_run_map_fd(r, "nt_path_cfg"), &zero, &p->cfg, BPF_ANY);
+	nt_devset_write(r, &p->devset);
 	return 0;
-}
-
-static void device_text(struct nt_run *r, const char *label, enum nt_path_side side)
-{
-	struct nt_path_priv *p = nt_run_priv(r);
-	char name[IF_NAMESIZE];
-
-	nt_text(nt_run_out(r), "  %s", label);
-	for (int i = 0; i < NT_PATH_DEVS && p->cfg.dev[i].ifindex; i++) {
-		const struct nt_path_dev *d = &p->cfg.dev[i];
-
-		if (d->sides != side)
-			continue;
-		nt_text(nt_run_out(r), " %s", if_indextoname(d->ifindex, name) ? name : "?");
-		if (d->vlan != NT_VLAN_NONE)
-			nt_text(nt_run_out(r), " (VLAN %u)", d->vlan);
-	}
-	nt_text(nt_run_out(r), "\n");
 }
 
 static void started(struct nt_run *r)
 {
 	struct nt_path_priv *p = nt_run_priv(r);
 
-	device_text(r, "rx:    ", NT_PATH_RX);
-	device_text(r, "tx:    ", NT_PATH_TX);
+	nt_devset_text(r, &p->devset, "rx:    ", NT_PATH_RX);
+	nt_devset_text(r, &p->devset, "tx:    ", NT_PATH_TX);
 	if (nt_run_hooked(r, "kfree_skb"))
 		nt_drop_load_places(r, &p->places);
 }

@@ -7,6 +7,7 @@
 #ifndef NETTRACE_ENGINE_PATH_H
 #define NETTRACE_ENGINE_PATH_H
 
+#include "devset.h"
 #include "nettrace/path.h"
 
 enum { NT_REQ_RX, NT_REQ_TX, NT_REP_RX, NT_REP_TX, NT_PATH_STAGES };
@@ -189,7 +190,7 @@ void nt_path_show_gaps(struct nt_run *r);
 /* path.c */
 struct nt_path_priv {
 	struct nt_path path;
-	struct nt_path_cfg cfg;
+	struct nt_devset devset;
 	struct nt_drop_places *places;
 	struct nt_path_counts last;	/* at the last interval report */
 	struct nt_hist *gap;		/* by enum nt_path_gap, of complete packets */

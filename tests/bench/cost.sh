@@ -23,7 +23,7 @@ load() {
     case $1 in
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
         trace_ip_defrag) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" 2000 ;;
-        kernel_icmp_rtt | icmp_drop_detector | trace_conntrack) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
+        kernel_icmp_rtt | icmp_drop_detector | trace_conntrack | system_network_latency_*) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
         sched_latency_monitor | offcputime_ts | cpu_monitor | ksoftirqd_sched_latency)
@@ -50,6 +50,8 @@ options() {
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
+        system_network_latency_summary) echo "--phy-interface va --interval 1000" ;;
+        system_network_latency_details) echo "--phy-interface va --rate 0" ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag | trace_conntrack) echo "--interval 1000" ;;
         sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor | ksoftirqd_sched_latency)
             echo "--interval 1000"
@@ -69,7 +71,8 @@ everything() {
 hooks() {
     # shellcheck disable=SC2046
     nsenter --net=/run/netns/a "$NETTRACE" "$1" $(options "$1") --dry-run |
-        awk '$NF == "planned" && $2 !~ /^u/ { print $2 ":" $3 }'    # not those in user space
+        awk '$NF == "planned" && $2 !~ /^u/ && $3 !~ /\./ { print $2 ":" $3 }'
+    # not those in user space, nor parts that the compiler made, whose names no perf event takes
 }
 
 # with TOOL CONDITION ARGS...: the load while the tool runs.
@@ -125,6 +128,9 @@ measure qdisc_drop_trace "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 in_a tc qdisc del dev va root
 measure qdisc_latency_details "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
+for tool in summary details; do
+    measure system_network_latency_$tool "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
+done
 measure icmp_drop_detector "--dst-ip 10.77.0.99" "icmp[4] = 99" ""
 measure udp_drop_detector "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure tcp_drop_detector "--dst-port 1" "tcp dst port 1" ""    # the frames are UDP: rejected by protocol

@@ -5,12 +5,15 @@
   ovs.py flow NAME MATCH... -- ACTION...
       MATCH:  in_port=1 recirc=0 type=0x0800 state=new,trk (of new, est, inv, trk; the others are clear)
       ACTION: output=2 recirc=1 ct=ZONE[,commit]
+  ovs.py handle NAME DELAY_MS PORT=ACTION...    in ovs-vswitchd's place: packets of a port (0: NAME itself)
+      without a flow get the action after so many ms; no flow is made. Prints "ready".
   ovs.py del NAME
 """
 import os
 import socket
 import struct
 import sys
+import time
 
 STATES = {"new": 1, "est": 2, "rel": 4, "rpl": 8, "inv": 16, "trk": 32}
 KEY_IN_PORT, KEY_ETHERNET, KEY_ETHERTYPE, KEY_IPV4, KEY_IPV6, KEY_RECIRC, KEY_CT_STATE = 3, 4, 6, 7, 8, 20, 22
@@ -51,19 +54,49 @@ class Netlink:
                 answer = data[20:length]
                 data = data[(length + 3) & ~3:]
 
-    def ovs(self, name, command, ifindex, body):
+    def ovs_family(self, name):
         if name not in self.family:
             answer = self.call(16, 3, 1, text(2, name))
             while struct.unpack_from("=HH", answer)[1] != 1:
                 answer = answer[(struct.unpack_from("=H", answer)[0] + 3) & ~3:]
             self.family[name] = struct.unpack_from("=H", answer, 4)[0]
-        return self.call(self.family[name], command, 1, struct.pack("=i", ifindex) + body)
+        return self.family[name]
+
+    def ovs(self, name, command, ifindex, body):
+        return self.call(self.ovs_family(name), command, 1, struct.pack("=i", ifindex) + body)
 
 
 def make(nl, name, devices):
     nl.ovs("ovs_datapath", 1, 0, text(1, name) + u32(2, 0))
     for port, device in enumerate(devices, 1):
         nl.ovs("ovs_vport", 1, socket.if_nametoindex(name), u32(2, 1) + u32(1, port) + text(3, device) + u32(5, 0))
+
+
+def attributes(data):
+    """{kind: bytes} of a run of attributes."""
+    found = {}
+    while len(data) >= 4:
+        length, kind = struct.unpack_from("=HH", data)
+        found[kind & 0x3fff] = data[4:length]
+        data = data[(length + 3) & ~3:]
+    return found
+
+
+def handle(nl, name, delay_ms, rules):
+    """Answers upcalls; the kernel sends them to the socket that the ports are told."""
+    action = {int(port): action_of(word) for port, word in (rule.split("=", 1) for rule in rules)}
+    upcalls = Netlink()
+    ifindex = socket.if_nametoindex(name)
+    for port in action:
+        nl.ovs("ovs_vport", 4, ifindex, u32(1, port) + u32(5, upcalls.sock.getsockname()[0]))
+    nl.ovs_family("ovs_packet")
+    print("ready", flush=True)
+    while True:
+        got = attributes(upcalls.sock.recv(262144)[24:])
+        key = attributes(got[2])
+        time.sleep(delay_ms / 1000)
+        body = attr(1, got[1]) + attr(2, got[2]) + attr(3, action[struct.unpack("=I", key[KEY_IN_PORT])[0]])
+        nl.ovs("ovs_packet", 3, ifindex, body)
 
 
 def match_of(words):
@@ -96,6 +129,8 @@ def main():
     command, name, *words = sys.argv[1:]
     if command == "dp":
         make(nl, name, words)
+    elif command == "handle":
+        handle(nl, name, float(words[0]), words[1:])
     elif command == "del":
         nl.ovs("ovs_datapath", 2, 0, text(1, name))
     else:

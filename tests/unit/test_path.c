@@ -305,9 +305,9 @@ static void test_ranges(void)
 static void test_lower(void)
 {
 	static const struct nt_link_row rows[] = {
-		{ 1, 0, 0, 0, NT_LINK_PLAIN }, { 2, 0, 4, 0, NT_LINK_PLAIN }, { 3, 0, 4, 0, NT_LINK_PLAIN },
-		{ 4, 0, 0, 0, NT_LINK_GROUP }, { 5, 4, 0, 100, NT_LINK_VLAN }, { 6, 5, 0, 7, NT_LINK_VLAN },
-		{ 7, 0, 0, 9, NT_LINK_VLAN }, { 8, 9, 0, 1, NT_LINK_VLAN }, { 9, 8, 0, 1, NT_LINK_VLAN },
+		{ 1, 0, 0, 0, NT_LINK_PLAIN, true }, { 2, 0, 4, 0, NT_LINK_PLAIN, true }, { 3, 0, 4, 0, NT_LINK_PLAIN, true },
+		{ 4, 0, 0, 0, NT_LINK_GROUP, true }, { 5, 4, 0, 100, NT_LINK_VLAN, true }, { 6, 5, 0, 7, NT_LINK_VLAN, true },
+		{ 7, 0, 0, 9, NT_LINK_VLAN, true }, { 8, 9, 0, 1, NT_LINK_VLAN, true }, { 9, 8, 0, 1, NT_LINK_VLAN, true },
 	};
 	struct nt_link_lower low[8];
 

@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Timelines: a packet that the filter lets in at its first stage is followed to
+ * its last, each stage noting the time. By the address of its skb first; where
+ * another skb carries on (clone, copy through an upcall, segment, fragment), by
+ * its alias: addresses, ports and numbers of its headers. What comes back to an
+ * alias that several packets have is not followed: a wrong match is worse than
+ * a missing one. Histograms are of consecutive stages that were met, and of
+ * complete ways only, so that they add up to the total.
+ */
+#ifndef NT_BPF_TIMELINE_H
+#define NT_BPF_TIMELINE_H
+
+#include "lib/devset.bpf.h"
+#include "lib/drop.bpf.h"
+#include "lib/emit.bpf.h"
+#include "lib/filter.bpf.h"
+#include "lib/hist.bpf.h"
+#include "lib/rate.bpf.h"
+#include "lib/track.bpf.h"
+#include "nettrace/nt_abi_timeline.h"
+
+#define NT_TL_SAME_NS 1000000ULL	/* two segments with one alias within this: no retransmission */
+
+NT_TRACKS(struct nt_timeline, 16384);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct nt_tl_alias_key);
+	__type(value, struct nt_tl_alias);
+} nt_aliases SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct nt_tl_frag);
+	__type(value, __u32);
+} nt_tl_frags SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, NT_TL_PAIRS);
+	__type(key, struct nt_tl_pair);
+	__type(value, struct nt_hist_raw);
+} nt_tl_pairs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NT_TL_FLOWS);
+	__type(key, struct nt_flow);
+	__type(value, struct nt_hist_raw);
+} nt_tl_flows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NT_TL_DROPS);
+	__type(key, struct nt_tl_drop);
+	__type(value, __u64);
+} nt_tl_drops SEC(".maps");
+
+/* What a new histogram begins with: too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nt_hist_raw);
+} nt_tl_zero SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} nt_slowest SEC(".maps");
+
+/* ---- aliases ---- */
+NT_INLINE bool nt_tl_followed(const struct nt_cur *c)
+{
+	__u8 p = c->flow.proto;
+
+	return (c->bits & NT_PKT_L3) && (p == 6 || p == 17 || p == 1 || p == 58);
+}
+
+/* Of the first 16 bytes of payload, as far as the packet has whole words: IPv4's id is 0 in datagrams of
+ * unconnected sockets that must not be fragmented. */
+NT_INLINE __u32 nt_tl_payload(const struct nt_cur *c, __u32 udp_len)
+{
+	__u32 word, i, h = 2166136261u;
+
+#pragma unroll
+	for (i = 0; i < 4; i++) {
+		if (udp_len < 8 + 4 * (i + 1) || nt_read_at(c, c->l4 + 8 + 4 * i, &word, sizeof(word)))
+			break;
+		h = (h ^ word) * 16777619u;
+		h ^= h >> 15;
+	}
+	return i ? h : 0;
+}
+
+/* The numbers of the headers that tell a flow's packets apart. A later fragment has none. */
+NT_SUBPROG int nt_tl_ids(const struct nt_cur *c, struct nt_timeline *l)
+{
+	struct { __be32 a, b; } h;
+	__u32 len;
+
+	if (!c || !l)
+		return 0;
+	l->id_a = l->id_b = 0;
+	if (c->l4 == NT_NO_OFF || nt_read_at(c, c->l4 + 4, &h, sizeof(h)))
+		return 0;
+	if (c->bits & NT_PKT_TCP) {		/* sequence and acknowledgement number */
+		l->id_a = bpf_ntohl(h.a);
+		l->id_b = bpf_ntohl(h.b) ^ bpf_ntohs(c->ip_id);
+	} else if (c->flow.proto == 17) {
+		len = bpf_ntohl(h.a) >> 16;
+		l->id_a = (__u32)bpf_ntohs(c->ip_id) << 16 | (l->pkt.gso_size ? 0 : len);
+		l->id_b = nt_tl_payload(c, len);
+	} else {				/* ICMP: identifier and sequence of an echo, and its type */
+		l->id_a = bpf_ntohl(h.a);
+		l->id_b = c->icmp_type + 1;
+	}
+	return 1;
+}
+
+NT_INLINE void nt_tl_alias_key(struct nt_tl_alias_key *k, const struct nt_flow *f, const struct nt_timeline *l)
+{
+	__builtin_memcpy(k->saddr, f->saddr, 16);
+	__builtin_memcpy(k->daddr, f->daddr, 16);
+	k->sport = f->sport;
+	k->dport = f->dport;
+	k->id_a = l->id_a;
+	k->id_b = l->id_b;
+	k->proto = f->proto;
+	k->ip_version = f->ip_version;
+	k->pad = 0;
+}
+
+/* Another packet with the same alias: both are followed by address only, unless this is the retransmission
+ * of a TCP segment. */
+NT_INLINE bool nt_tl_alias_taken(struct nt_tl_alias *old, struct nt_timeline *l)
+{
+	if (l->pkt.flow.proto == 6 && l->start_ns - old->start_ns > NT_TL_SAME_NS)
+		return false;
+	old->ambiguous = 1;
+	l->flags |= NT_TL_AMBIGUOUS;
+	nt_stat_add(NT_STAT_TL_AMBIGUOUS, 1);
+	return true;
+}
+
+NT_SUBPROG int nt_tl_alias_add(struct nt_timeline *l, __u64 skb)
+{
+	struct nt_tl_alias a = { .skb = skb }, *old;
+	struct nt_tl_alias_key k;
+
+	if (!l || !(l->id_a | l->id_b))
+		return 0;
+	nt_tl_alias_key(&k, &l->pkt.flow, l);
+	a.start_ns = l->start_ns;
+	old = bpf_map_lookup_elem(&nt_aliases, &k);
+	if (old && nt_tl_alias_taken(old, l))
+		return 0;
+	if (bpf_map_update_elem(&nt_aliases, &k, &a, BPF_ANY))
+		nt_stat_add(NT_STAT_TL_NO_ALIAS, 1);
+	return 0;
+}
+
+/* Unless a younger packet has it by now. */
+NT_SUBPROG int nt_tl_alias_remove(const struct nt_timeline *l)
+{
+	struct nt_tl_alias_key k;
+	struct nt_tl_alias *a;
+
+	if (!l || !(l->id_a | l->id_b))
+		return 0;
+	nt_tl_alias_key(&k, &l->pkt.flow, l);
+	a = bpf_map_lookup_elem(&nt_aliases, &k);
+	if (a && a->start_ns == l->start_ns)
+		bpf_map_delete_elem(&nt_aliases, &k);
+	return 0;
+}
+
+/* ---- fragments: the first one carries the timeline, the others are counted ---- */
+NT_INLINE void nt_tl_frag_key(struct nt_tl_frag *k, const struct nt_cur *c)
+{
+	__builtin_memcpy(k->saddr, c->flow.saddr, 16);
+	__builtin_memcpy(k->daddr, c->flow.daddr, 16);
+	k->proto = c->flow.proto;
+	k->id = bpf_ntohs(c->ip_id);
+	if (c->frag)
+		nt_read_at(c, c->frag + 4, &k->id, sizeof(k->id));
+}
+
+NT_INLINE bool nt_tl_first_fragment(const struct nt_cur *c)
+{
+	return !(c->bits & NT_PKT_FRAG) && (c->frag || (c->frag_off & bpf_htons(0x2000)));
+}
+
+NT_SUBPROG int nt_tl_frag_note(const struct nt_cur *c)
+{
+	struct nt_tl_frag k;
+	__u32 one = 1;
+
+	if (!c)
+		return 0;
+	nt_tl_frag_key(&k, c);
+	bpf_map_update_elem(&nt_tl_frags, &k, &one, BPF_ANY);
+	return 0;
+}
+
+NT_SUBPROG int nt_tl_frag_later(const struct nt_cur *c)
+{
+	struct nt_tl_frag k;
+
+	if (!c)
+		return 0;
+	nt_tl_frag_key(&k, c);
+	if (bpf_map_lookup_elem(&nt_tl_frags, &k))
+		nt_stat_add(NT_STAT_TL_FRAGMENTS, 1);
+	return 0;
+}
+
+/* ---- stops ---- */
+NT_INLINE void nt_tl_stamp(const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
+			   const __u32 stage, __u64 now)
+{
+	struct nt_tl_stop *s;
+	__u64 i;
+
+	if (l->seen & (1u << stage)) {	/* again: recirculation in OVS, stacked devices */
+		if (stage == NT_TL_OVS_PROCESS)
+			l->ovs_passes++;
+		return;
+	}
+	l->seen |= 1u << stage;
+	if (stage == NT_TL_OVS_PROCESS)
+		l->ovs_passes++;
+	i = l->n;
+	if (i >= NT_TL_STOPS) {
+		nt_stat_add(NT_STAT_TL_CUT, 1);
+		return;
+	}
+	NT_BARRIER(i);
+	i &= NT_TL_STOPS - 1;
+	NT_BARRIER(i);
+	s = &l->stop[i];
+	NT_BARRIER(s);
+	s->ts_ns = now;
+	s->stage = stage;
+	s->cpu = bpf_get_smp_processor_id();
+	if (dev) {
+		s->ifindex = NT_GET(direct, dev, ifindex);
+		s->netns = nt_dev_netns(direct, dev);
+	}
+	if (nt_const(NT_CONST_TOOL0) & NT_TL_DETAIL) {
+		s->len = NT_GET(direct, skb, len);
+		s->hash = NT_GET(direct, skb, hash);
+		s->queue = NT_GET(direct, skb, queue_mapping);
+	}
+	l->n++;
+}
+
+/* ---- figures of a complete way ---- */
+NT_SUBPROG int nt_tl_hist(__u32 direction, __u32 from, __u32 to, __u64 ns)
+{
+	struct nt_tl_pair k = { .direction = direction, .from = from, .to = to };
+	struct nt_hist_raw *h = bpf_map_lookup_elem(&nt_tl_pairs, &k), *zero;
+	__u32 first = 0;
+
+	if (!h) {
+		zero = bpf_map_lookup_elem(&nt_tl_zero, &first);
+		h = zero ? nt_row(&nt_tl_pairs, &k, zero) : NULL;
+	}
+	if (h)
+		nt_hist_record(h, ns);
+	else
+		nt_stat_add(NT_STAT_TL_NO_ROW, 1);
+	return 0;
+}
+
+NT_INLINE __u64 nt_tl_since(__u64 from, __u64 to)
+{
+	if (to >= from)
+		return to - from;
+	nt_stat_add(NT_STAT_TL_SKEW, 1);
+	return 0;
+}
+
+NT_INLINE void nt_tl_flow(const struct nt_timeline *e, __u64 total)
+{
+	struct nt_hist_raw *h, *zero;
+	struct nt_flow f = e->pkt.flow;
+	__u32 first = 0;
+
+	f.ifindex = f.netns = 0;
+	f.icmp_seq = 0;
+	h = bpf_map_lookup_elem(&nt_tl_flows, &f);
+	if (!h) {
+		zero = bpf_map_lookup_elem(&nt_tl_zero, &first);
+		h = zero ? nt_row(&nt_tl_flows, &f, zero) : NULL;
+	}
+	if (h)
+		nt_hist_record_shared(h, total);
+	else
+		nt_stat_add(NT_STAT_TL_NO_ROW, 1);
+}
+
+/* The time between the two stages of NT_CONST_TOOL2; 0: they were not both met. */
+NT_INLINE __u64 nt_tl_between(const struct nt_timeline *e)
+{
+	const __u64 want = nt_const(NT_CONST_TOOL2);
+	__u64 from = 0, to = 0;
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < NT_TL_STOPS; i++) {
+		if (i >= e->n)
+			break;
+		if (e->stop[i].stage == (__u8)(want >> 8))
+			from = e->stop[i].ts_ns;
+		if (e->stop[i].stage == (__u8)want)
+			to = e->stop[i].ts_ns;
+	}
+	return from && to > from ? to - from : 0;
+}
+
+NT_SUBPROG int nt_tl_record(const struct nt_timeline *e)
+{
+	__u32 i;
+
+	if (!e)
+		return 0;
+#pragma unroll
+	for (i = 1; i < NT_TL_STOPS; i++) {
+		const struct nt_tl_stop *a = &e->stop[i - 1], *b = &e->stop[i];
+
+		if (i >= e->n)
+			break;
+		nt_tl_hist(e->direction, a->stage, b->stage, nt_tl_since(a->ts_ns, b->ts_ns));
+		if (b->stage == NT_TL_BACKLOG_DEQ && a->stage == NT_TL_BACKLOG_ENQ && a->cpu != b->cpu)
+			nt_stat_add(NT_STAT_TL_CROSS_CPU, 1);
+	}
+	nt_tl_hist(e->direction, NT_TL_TOTAL, NT_TL_TOTAL, e->ended_ns - e->start_ns);
+	if (nt_const(NT_CONST_TOOL0) & NT_TL_BY_FLOW)
+		nt_tl_flow(e, e->ended_ns - e->start_ns);
+	return 0;
+}
+
+NT_SUBPROG bool nt_tl_shown(const struct nt_timeline *e)
+{
+	const __u64 sw = nt_const(NT_CONST_TOOL0), want = nt_const(NT_CONST_TOOL2);
+	__u64 total = e->ended_ns - e->start_ns, *least;
+	__u32 zero = 0;
+
+	if (!(sw & NT_TL_EVENTS))
+		return false;
+	if (total < nt_const(NT_CONST_TOOL1) || (want && nt_tl_between(e) < want >> 16)) {
+		if (e->ended == NT_TL_COMPLETE)
+			nt_stat_add(NT_STAT_TL_BELOW, 1);
+		return false;
+	}
+	if (sw & NT_TL_SLOWEST) {
+		least = bpf_map_lookup_elem(&nt_slowest, &zero);
+		return least && total >= *least;
+	}
+	if (nt_rate_limited()) {
+		nt_stat_add(NT_STAT_TL_RATE_LIMITED, 1);
+		return false;
+	}
+	return true;
+}
+
+/* ---- ends ---- */
+NT_INLINE void nt_tl_count_drop(const struct nt_timeline *e)
+{
+	struct nt_tl_drop k = { .location = e->location, .reason = e->reason, .direction = e->direction };
+	__u64 zero = 0, *n, i = (__u64)e->n - 1;
+
+	NT_BARRIER(i);
+	i &= NT_TL_STOPS - 1;
+	NT_BARRIER(i);
+	k.after = e->stop[i].stage;
+	n = nt_row(&nt_tl_drops, &k, &zero);
+	if (n)
+		__sync_fetch_and_add(n, 1);
+	else
+		nt_stat_add(NT_STAT_TL_NO_ROW, 1);
+}
+
+/* A copy of the state is the event; whoever deletes the entry counts the end. Of a drop l has reason and
+ * place already. */
+NT_SUBPROG int nt_tl_end(void *ctx, __u64 skb, const struct nt_timeline *l, __u32 ended, __u64 now)
+{
+	struct nt_timeline *e = nt_scratch_get(0);
+
+	if (!e || !l)
+		return 0;
+	__builtin_memcpy(e, l, sizeof(*e));
+	if (bpf_map_delete_elem(&nt_tracks, &skb))
+		return 0;
+	nt_stat_add(NT_STAT_TRACK_ENDED + ended, 1);
+	nt_tl_alias_remove(e);
+	e->ended_ns = now > e->start_ns ? now : e->start_ns;
+	e->ended = ended;
+	if (ended == NT_TL_ELSEWHERE)
+		return 0;
+	if (ended == NT_TL_COMPLETE)
+		nt_tl_record(e);
+	else
+		nt_tl_count_drop(e);
+	if (nt_tl_shown(e))
+		nt_emit(ctx, e, sizeof(*e));
+	return 0;
+}
+
+/* Does the skb still carry the packet that its state is of? NAT changes addresses, ports and echo ids; an
+ * encapsulated one has other headers. Its memory is used again, and not each end is seen. */
+NT_SUBPROG int nt_tl_same(const struct nt_cur *c, const struct nt_timeline *l)
+{
+	struct nt_timeline *now = nt_scratch_get(1);
+	__u32 mask = ~0u;
+
+	if (!c || !l || !now || (l->flags & NT_TL_ENCAPSULATED) || !(l->id_a | l->id_b))
+		return 1;
+	now->pkt.gso_size = 0;
+	if (c->flow.proto != l->pkt.flow.proto || !nt_tl_ids(c, now))
+		return 0;
+	if (c->bits & NT_PKT_ICMP)
+		mask = 0xffff;
+	else if (c->flow.proto == 17 && l->pkt.gso_size)
+		mask = 0xffff0000;
+	return !((now->id_a ^ l->id_a) & mask) && now->id_b == l->id_b;
+}
+
+/* ---- beginning ---- */
+/* The address has a state already: of a packet whose end was not seen. Still on its way (true) is one that a
+ * tunnel of this host has just wrapped, and one that is received again by way of an ifb. */
+NT_INLINE bool nt_tl_supersede(const bool direct, struct sk_buff *skb, const struct nt_cur *c, const __u32 direction)
+{
+	struct nt_timeline *old = nt_track_of(skb), *e;
+	__u64 key = (__u64)skb;
+
+	if (!old)
+		return false;
+	if (direction == NT_DIR_RX && old->seen == 1u << NT_TL_PHY_RX && nt_tl_same(c, old))
+		return true;
+	if (direct ? BPF_CORE_READ_BITFIELD((struct sk_buff___encapsulation *)skb, encapsulation)
+		   : BPF_CORE_READ_BITFIELD_PROBED((struct sk_buff___encapsulation *)skb, encapsulation)) {
+		old->flags |= NT_TL_ENCAPSULATED;
+		return true;
+	}
+	e = nt_scratch_get(1);
+	if (!e)
+		return false;
+	__builtin_memcpy(e, old, sizeof(*e));
+	if (bpf_map_delete_elem(&nt_tracks, &key))
+		return false;
+	nt_tl_alias_remove(e);
+	if (e->left_ifindex) {
+		nt_stat_add(NT_STAT_TRACK_ENDED + NT_TL_ELSEWHERE, 1);
+	} else {
+		nt_stat_add(NT_STAT_EVICTED, 1);
+		nt_stat_add(NT_STAT_TRACK_SUPERSEDED, 1);
+	}
+	return false;
+}
+
+#define NT_TCP_FIN 1
+#define NT_TCP_SYN 2
+#define NT_TCP_ACK 16
+/* Was the segment's first byte, or its SYN or FIN, sent before? The socket has not counted this one yet. Probes
+ * repeat a number, too, but carry nothing; a SYN with ACK has no socket of its own. */
+NT_INLINE bool nt_tl_retransmitted(const bool direct, struct sk_buff *skb, const struct nt_cur *c, __u32 seq)
+{
+	struct tcp_sock *tcp = (void *)NT_GET(direct, skb, sk);
+	struct { __u8 off, flags; } h = { 0, 0 };
+	bool payload;
+
+	if (!(c->bits & NT_PKT_TCP) || !tcp || nt_read_at(c, c->l4 + 12, &h, sizeof(h)) ||
+	    (h.flags & (NT_TCP_SYN | NT_TCP_ACK)) == (NT_TCP_SYN | NT_TCP_ACK))
+		return false;
+	payload = NT_GET(direct, skb, len) + c->data > c->l4 + (h.off >> 4) * 4;
+	return (payload || (h.flags & (NT_TCP_SYN | NT_TCP_FIN))) && (__s32)(seq - BPF_CORE_READ(tcp, snd_nxt)) < 0;
+}
+
+/* The filter let it in, and c is parsed. */
+NT_INLINE void nt_tl_begin(const bool direct, struct sk_buff *skb, const struct nt_cur *c, const __u32 direction,
+			   const __u32 stage, struct net_device *dev)
+{
+	struct nt_timeline *l;
+
+	if (nt_tl_supersede(direct, skb, c, direction))
+		return;
+	l = nt_scratch_get(0);
+	if (!l)
+		return;
+	__builtin_memset(l, 0, sizeof(*l));
+	l->start_ns = bpf_ktime_get_ns();
+	l->direction = direction;
+	nt_pkt_fill(c, &l->pkt);
+	nt_skb_gso(direct, skb, &l->pkt.gso_size, &l->pkt.gso_segs);
+	nt_tl_ids(c, l);
+	if (l->pkt.gso_size)
+		nt_stat_add(NT_STAT_TL_GSO, 1);
+	if (direction == NT_DIR_TX && nt_tl_retransmitted(direct, skb, c, l->id_a))
+		l->flags |= NT_TL_RETRANS;
+	if (nt_tl_first_fragment(c)) {
+		l->flags |= NT_TL_FRAGMENTED;
+		nt_tl_frag_note(c);
+	}
+	nt_tl_stamp(direct, l, skb, dev, stage, l->start_ns);
+	nt_stat_add(NT_STAT_EVENTS, 1);
+	nt_tl_alias_add(l, (__u64)skb);
+	nt_track_start(skb, l);
+}
+
+/* ---- found again by alias ---- */
+NT_SUBPROG int nt_tl_rebind(const struct nt_cur *c, __u64 skb, __u32 flag)
+{
+	struct nt_timeline *l = nt_scratch_get(0), *old;
+	struct nt_tl_alias_key k;
+	struct nt_tl_alias *a;
+
+	if (!c || !l)
+		return 0;
+	l->pkt.gso_size = 0;
+	if (!nt_tl_ids(c, l))
+		return 0;
+	nt_tl_alias_key(&k, &c->flow, l);
+	a = bpf_map_lookup_elem(&nt_aliases, &k);
+	if (!a && c->flow.proto == 17) {	/* a segment of a larger one */
+		k.id_a &= 0xffff0000;
+		a = bpf_map_lookup_elem(&nt_aliases, &k);
+	}
+	if (!a || a->ambiguous)
+		return 0;
+	old = bpf_map_lookup_elem(&nt_tracks, &a->skb);
+	if (!old || old->start_ns != a->start_ns)
+		return 0;
+	__builtin_memcpy(l, old, sizeof(*l));
+	l->flags |= flag;
+	if (bpf_map_delete_elem(&nt_tracks, &a->skb))
+		return 0;
+	a->skb = skb;
+	bpf_map_update_elem(&nt_tracks, &skb, l, BPF_ANY);
+	return 1;
+}
+
+/* The state of a packet whose skb is unknown. Only what the filter could have let in is looked for. */
+NT_INLINE struct nt_timeline *nt_tl_by_alias(const bool direct, struct sk_buff *skb, const enum nt_at at,
+					     struct net_device *dev, const __u16 eth_type, const __u32 flag)
+{
+	struct nt_cur *c = nt_cur_get();
+
+	if (!c || nt_quick_reject_by(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, direct, skb, at, eth_type))
+		return NULL;
+	nt_cur_init(direct, c, skb, at);
+	if (eth_type)
+		c->eth_type = eth_type;
+	if (at == NT_AT_DATA_L2 && dev)
+		nt_cur_without_l2(direct, c, dev);
+	nt_cur_l3(c);
+	if (!nt_tl_followed(c))
+		return NULL;
+	if (c->bits & NT_PKT_FRAG) {
+		nt_tl_frag_later(c);
+		return NULL;
+	}
+	nt_cur_l4(c);
+	if (!nt_tl_rebind(c, (__u64)skb, flag))
+		return NULL;
+	if (nt_tl_first_fragment(c))
+		nt_tl_frag_note(c);
+	return nt_track_of(skb);
+}
+
+#endif

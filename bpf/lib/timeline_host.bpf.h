@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Stages of this host's own packets, between its IP layer and its uplinks, with
+ * Open vSwitch between them or without. A packet that is sent begins at its
+ * output by IP and ends at an uplink's queue; one that is received begins at an
+ * uplink and ends at its transport protocol. What a tool does not hook is no
+ * stage of its.
+ */
+#ifndef NT_BPF_TIMELINE_HOST_H
+#define NT_BPF_TIMELINE_HOST_H
+
+#include "lib/timeline.bpf.h"
+
+#define NT_OVS_KIND 0x697773766e65706fULL	/* "openvswi", little endian */
+#define NT_OVS_PACKET_CMD_MISS 1
+
+NT_INLINE bool nt_tl_wants(const __u32 direction)
+{
+	return nt_const(NT_CONST_TOOL0) & (direction == NT_DIR_TX ? NT_TL_TX : NT_TL_RX);
+}
+
+/* An internal port of Open vSwitch: a named one, or any if none is named. */
+NT_INLINE bool nt_tl_internal(const bool direct, struct net_device *dev, __u32 roles)
+{
+	struct rtnl_link_ops *ops;
+	const char *name;
+	__u64 kind = 0;
+
+	if (roles & NT_TL_ROLES)
+		return roles & NT_TL_INTERNAL;
+	ops = (void *)NT_GET(direct, dev, rtnl_link_ops);
+	name = BPF_CORE_READ(ops, kind);
+	bpf_probe_read_kernel(&kind, sizeof(kind), name);
+	return kind == NT_OVS_KIND;
+}
+
+NT_INLINE __u32 nt_tl_roles_of(const bool direct, struct net_device *dev, __u32 tag)
+{
+	if ((nt_const(NT_CONST_TOOL0) & NT_TL_ANY_DEVICE) && NT_GET(direct, dev, type) != NT_ARPHRD_LOOPBACK)
+		return nt_tl_internal(direct, dev, 0) ? NT_TL_INTERNAL : NT_TL_PHY;
+	return nt_devset_roles(NT_GET(direct, dev, ifindex), nt_dev_netns(direct, dev), tag);
+}
+
+NT_INLINE __u32 nt_tl_roles(const bool direct, struct sk_buff *skb, struct net_device *dev)
+{
+	__u32 tag = nt_skb_tag(direct, skb);
+
+	return nt_tl_roles_of(direct, dev, tag ? tag & 0xfff : NT_VLAN_NONE);
+}
+
+/* A stage of packets that are followed, in one direction or (2) in both. */
+NT_INLINE void nt_tl_pass(const bool direct, struct sk_buff *skb, struct net_device *dev, const __u32 direction,
+			  const __u32 stage)
+{
+	struct nt_timeline *l = nt_track_of(skb);
+
+	if (l && (direction > NT_DIR_RX || l->direction == direction))
+		nt_tl_stamp(direct, l, skb, dev, stage, bpf_ktime_get_ns());
+}
+
+/* ---- sent: the first stage ---- */
+NT_INLINE void nt_tl_send(const bool direct, struct sk_buff *skb, struct nt_cur *c)
+{
+	if (!nt_filter(c))
+		return;
+	nt_cur_parse(c);
+	if (nt_tl_followed(c))
+		nt_tl_begin(direct, skb, c, NT_DIR_TX, NT_TL_IP_OUT, NULL);
+}
+
+NT_INLINE void nt_tl_ip_out(const bool direct, struct sk_buff *skb, const __u16 eth_type)
+{
+	struct nt_cur *c = nt_cur_get();
+
+	if (!c || !nt_tl_wants(NT_DIR_TX))
+		return;
+	nt_cur_init(direct, c, skb, NT_AT_L3);
+	c->eth_type = eth_type;		/* skb->protocol is set by the function itself */
+	c->flow.eth_type = bpf_htons(eth_type);
+	nt_tl_send(direct, skb, c);
+}
+
+#define NT_TL_OUT(stem, eth, args...)								\
+NT_FUNC_(stem, nt_quick_reject_by(nt_const(NT_CONST_FILTER), true, (void *)ctx[2], NT_AT_L3, eth),	\
+	 nt_quick_reject_by(nt_const(NT_CONST_FILTER), false, (void *)PT_REGS_PARM3(ctx), NT_AT_L3, eth), ##args)
+
+NT_TL_OUT(ip_out, NT_ETH_P_IP, void *net, void *sk, struct sk_buff *skb)
+{
+	nt_tl_ip_out(direct, skb, NT_ETH_P_IP);
+	return 0;
+}
+
+NT_TL_OUT(ip6_out, NT_ETH_P_IPV6, void *net, void *sk, struct sk_buff *skb)
+{
+	nt_tl_ip_out(direct, skb, NT_ETH_P_IPV6);
+	return 0;
+}
+
+/* What did not pass there: packets of raw sockets that bring their own header, and IPv6's TCP under a filter
+ * expression. */
+#define NT_SOCK_STREAM 1
+#define NT_SOCK_RAW 3
+NT_INLINE bool nt_tl_passed_by(struct sk_buff *skb, struct sock *sk, const __u16 eth_type)
+{
+	__u32 type;
+
+	if (!sk)	/* forwarded */
+		return false;
+	type = BPF_CORE_READ_BITFIELD_PROBED(sk, sk_type);
+	if (type != NT_SOCK_RAW && (eth_type == NT_ETH_P_IP || type != NT_SOCK_STREAM || !nt_const(NT_CONST_PCAP)))
+		return false;
+	return !nt_track_of(skb);
+}
+
+NT_TL_OUT(ip_output, NT_ETH_P_IP, void *net, struct sock *sk, struct sk_buff *skb)
+{
+	if (nt_tl_passed_by(skb, sk, NT_ETH_P_IP))
+		nt_tl_ip_out(direct, skb, NT_ETH_P_IP);
+	return 0;
+}
+
+NT_TL_OUT(ip6_output, NT_ETH_P_IPV6, void *net, struct sock *sk, struct sk_buff *skb)
+{
+	if (nt_tl_passed_by(skb, sk, NT_ETH_P_IPV6))
+		nt_tl_ip_out(direct, skb, NT_ETH_P_IPV6);
+	return 0;
+}
+
+/* TCP over IPv6. There is no IP header yet: its fields come from the flow. Without a header a filter
+ * expression cannot run, so ip6_output begins such packets. */
+NT_FUNC(ip6_xmit, void *sk, struct sk_buff *skb, struct flowi6 *fl6)
+{
+	struct nt_cur *c = nt_cur_get();
+
+	if (!c || !nt_tl_wants(NT_DIR_TX) || nt_const(NT_CONST_PCAP))
+		return 0;
+	nt_cur_init(direct, c, skb, NT_AT_L3);
+	c->l2 = c->l3 = NT_NO_OFF;
+	c->l4 = NT_GET(direct, skb, transport_header);
+	c->eth_type = NT_ETH_P_IPV6;
+	c->flow.eth_type = bpf_htons(NT_ETH_P_IPV6);
+	c->flow.ip_version = 6;
+	c->flow.proto = BPF_CORE_READ(fl6, __fl_common.flowic_proto);
+	bpf_core_read(c->flow.saddr, 16, &fl6->saddr);
+	bpf_core_read(c->flow.daddr, 16, &fl6->daddr);
+	c->bits = NT_PKT_L3;
+	c->len = NT_GET(direct, skb, len) + sizeof(struct nt_ipv6);
+	nt_tl_send(direct, skb, c);
+	return 0;
+}
+
+NT_FUNC(internal_xmit, struct sk_buff *skb, struct net_device *dev)
+{
+	nt_tl_pass(direct, skb, dev, NT_DIR_TX, NT_TL_INTERNAL_XMIT);
+	return 0;
+}
+
+/* ---- a device's queue: the end of what is sent ---- */
+NT_INLINE void nt_tl_at_queue(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
+			      struct net_device *dev, __u64 now)
+{
+	struct nt_cur *c = nt_cur_get();
+
+	if (!c)
+		return;
+	nt_cur_init(direct, c, skb, NT_AT_DATA_L2);
+	nt_cur_without_l2(direct, c, dev);
+	nt_cur_parse_all(c);
+	if (!nt_tl_same(c, l)) {
+		nt_stat_add(NT_STAT_UNMATCHED, 1);
+		nt_tl_end(ctx, (__u64)skb, l, NT_TL_ELSEWHERE, now);
+		return;
+	}
+	if (nt_tl_first_fragment(c))
+		nt_tl_frag_note(c);
+	nt_tl_stamp(direct, l, skb, dev, NT_TL_PHY_QUEUE, now);
+	nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
+}
+
+NT_TP(phy_queue, struct sk_buff *skb)
+{
+	struct net_device *dev = NT_GET(direct, skb, dev);
+	__u32 roles = nt_tl_roles(direct, skb, dev);
+	struct nt_timeline *l = nt_track_of(skb);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!l && (roles & NT_TL_PHY) && nt_tl_wants(NT_DIR_TX))
+		l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, dev, 0, NT_TL_CLONE);
+	if (!l)
+		return 0;
+	if (l->direction == NT_DIR_TX && (roles & NT_TL_PHY)) {
+		nt_tl_at_queue(ctx, direct, l, skb, dev, now);
+	} else if (!nt_tl_internal(direct, dev, roles)) {
+		if (l->direction == NT_DIR_RX) {	/* forwarded */
+			nt_tl_end(ctx, (__u64)skb, l, NT_TL_ELSEWHERE, now);
+		} else {				/* an uplink may lie below this device */
+			l->left_ifindex = NT_GET(direct, dev, ifindex);
+			l->left_netns = nt_dev_netns(direct, dev);
+		}
+	}
+	return 0;
+}
+
+/* ---- received: the first stage ---- */
+NT_TP_(phy_rx, nt_quick_reject_by(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, true, (void *)ctx[0], NT_AT_DATA_L3, 0),
+       nt_quick_reject_by(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, false, (void *)ctx[0], NT_AT_DATA_L3, 0),
+       struct sk_buff *skb)
+{
+	struct net_device *dev = NT_GET(direct, skb, dev);
+	struct nt_cur *c = nt_cur_get();
+
+	if (!c || !nt_tl_wants(NT_DIR_RX))
+		return 0;
+	nt_cur_init(direct, c, skb, NT_AT_DATA_L3);
+	nt_cur_dev(direct, c, dev);
+	if (!(nt_tl_roles_of(direct, dev, nt_cur_vlan(c)) & NT_TL_PHY))
+		return 0;
+	nt_cur_l3(c);
+	if (!nt_tl_followed(c))
+		return 0;
+	if (c->bits & NT_PKT_FRAG) {
+		nt_tl_frag_later(c);
+		return 0;
+	}
+	if (!nt_filter(c))
+		return 0;
+	nt_cur_l4(c);
+	nt_tl_begin(direct, skb, c, NT_DIR_RX, NT_TL_PHY_RX, dev);
+	return 0;
+}
+
+/* ---- Open vSwitch ---- */
+/* By kprobe: its argument is a pointer to a pointer, which the verifier lets no typed program read. */
+NT_KPROBE(ovs_hook)
+{
+	struct sk_buff *skb = NULL;
+
+	bpf_probe_read_kernel(&skb, sizeof(skb), (void *)PT_REGS_PARM1(ctx));
+	if (skb)
+		nt_tl_pass(false, skb, NULL, NT_DIR_RX, NT_TL_OVS_HOOK);
+	return 0;
+}
+
+/* A packet tap at the uplink makes the switch work on a clone. */
+NT_FUNC(ovs_process, struct sk_buff *skb)
+{
+	struct nt_timeline *l = nt_track_of(skb);
+
+	if (!l)
+		l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, NULL, 0, NT_TL_CLONE);
+	if (l)
+		nt_tl_stamp(direct, l, skb, NULL, NT_TL_OVS_PROCESS, bpf_ktime_get_ns());
+	return 0;
+}
+
+/*
+ * The skb ends here, and another comes back from user space. Until then the
+ * state lies under its start time, which is no address (odd): the skb's own is
+ * used again at once.
+ */
+NT_SUBPROG int nt_tl_park(const struct nt_cur *c, struct nt_timeline *l, __u64 skb)
+{
+	struct nt_timeline *copy = nt_scratch_get(0), *was = nt_scratch_get(1);
+	struct nt_tl_alias a = { .ambiguous = 0 };
+	struct nt_tl_alias_key k;
+	__u64 key;
+
+	if (!c || !l || !copy || !was)
+		return 0;
+	__builtin_memcpy(copy, l, sizeof(*copy));
+	was->pkt.gso_size = copy->pkt.gso_size;
+	if (!nt_tl_ids(c, was) || (copy->flags & NT_TL_AMBIGUOUS) || bpf_map_delete_elem(&nt_tracks, &skb))
+		return 0;
+	if (copy->pkt.gso_size)
+		copy->flags |= NT_TL_GSO_UPCALL;
+	key = copy->start_ns << 1 | 1;
+	if (bpf_map_update_elem(&nt_tracks, &key, copy, BPF_ANY)) {
+		nt_stat_add(NT_STAT_MAP_FULL, 1);
+		return 0;
+	}
+	a.skb = key;
+	a.start_ns = copy->start_ns;
+	nt_tl_alias_key(&k, &c->flow, was);	/* as it is now: the host may have changed its addresses */
+	if (bpf_map_update_elem(&nt_aliases, &k, &a, BPF_ANY))
+		nt_stat_add(NT_STAT_TL_NO_ALIAS, 1);
+	return 0;
+}
+
+NT_FUNC(ovs_upcall, void *dp, struct sk_buff *skb, void *key, struct dp_upcall_info *info)
+{
+	struct nt_timeline *l = nt_track_of(skb);
+	struct nt_cur *c = nt_cur_get();
+
+	if (!l || !c || (l->seen & (1u << NT_TL_OVS_UPCALL)))
+		return 0;
+	/* an action that sends a copy up leaves the packet where it is */
+	if (bpf_core_field_exists(info->cmd) && BPF_CORE_READ(info, cmd) != NT_OVS_PACKET_CMD_MISS)
+		return 0;
+	nt_tl_stamp(direct, l, skb, NULL, NT_TL_OVS_UPCALL, bpf_ktime_get_ns());
+	nt_cur_init(direct, c, skb, NT_AT_DATA_L2);
+	nt_cur_parse_all(c);
+	nt_tl_park(c, l, (__u64)skb);
+	return 0;
+}
+
+NT_FUNC(ovs_exec, void *net, void *attr, struct sk_buff *skb)
+{
+	struct nt_timeline *l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, NULL, 0, 0);
+
+	if (l)
+		nt_tl_stamp(direct, l, skb, NULL, NT_TL_OVS_EXEC, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* To the port that the packet is for: mirrors and floods end no stage. The copy of a packet that goes to
+ * several ports has another address. */
+NT_FUNC(ovs_send, struct vport *vport, struct sk_buff *skb)
+{
+	struct nt_timeline *l;
+	struct net_device *dev;
+	__u32 roles;
+	bool internal;
+
+	if (!bpf_core_type_exists(struct vport))
+		return 0;
+	dev = BPF_CORE_READ(vport, dev);
+	roles = nt_tl_roles(false, skb, dev);
+	internal = nt_tl_internal(false, dev, roles);
+	if (!internal && !(roles & NT_TL_PHY))
+		return 0;
+	l = nt_track_of(skb);
+	if (!l)
+		l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, NULL, 0, NT_TL_CLONE);
+	if (l && (l->direction == NT_DIR_RX) == internal)
+		nt_tl_stamp(false, l, skb, dev, NT_TL_OVS_SEND, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* ---- received: from the backlog to the transport protocol ---- */
+NT_FUNC(backlog_enq, struct sk_buff *skb)
+{
+	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_BACKLOG_ENQ);
+	return 0;
+}
+
+/* Packets that did not come by the backlog pass here too: to them it is no stage. */
+NT_FUNC(backlog_deq, struct sk_buff *skb)
+{
+	struct nt_timeline *l = nt_track_of(skb);
+
+	if (l && (l->seen & (1u << NT_TL_BACKLOG_ENQ)))
+		nt_tl_stamp(direct, l, skb, NULL, NT_TL_BACKLOG_DEQ, bpf_ktime_get_ns());
+	return 0;
+}
+
+NT_FUNC(ip_rcv, struct sk_buff *skb)
+{
+	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_IP_RCV);
+	return 0;
+}
+
+NT_FUNC(ip6_rcv, struct sk_buff *skb)
+{
+	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_IP_RCV);
+	return 0;
+}
+
+NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb, const __u16 eth_type)
+{
+	struct nt_timeline *l = nt_track_of(skb);
+	__u64 now = bpf_ktime_get_ns();
+	struct nt_cur *c;
+	bool same = true;
+
+	if (l) {
+		c = nt_cur_get();
+		if (!c)
+			return;
+		nt_cur_init(direct, c, skb, NT_AT_L3);
+		c->eth_type = eth_type;
+		nt_cur_parse_all(c);
+		same = nt_tl_same(c, l);
+	} else if (nt_tl_wants(NT_DIR_RX)) {
+		l = nt_tl_by_alias(direct, skb, NT_AT_L3, NULL, eth_type, NT_TL_CLONE);
+	}
+	if (!l)
+		return;
+	if (!same)
+		nt_stat_add(NT_STAT_UNMATCHED, 1);
+	if (!same || l->direction != NT_DIR_RX) {	/* another packet; or sent to ourselves */
+		nt_tl_end(ctx, (__u64)skb, l, NT_TL_ELSEWHERE, now);
+		return;
+	}
+	if (l->flags & NT_TL_FRAGMENTED)
+		l->flags |= NT_TL_REASSEMBLED;
+	nt_tl_stamp(direct, l, skb, NULL, NT_TL_L4_RCV, now);
+	nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
+}
+
+#define NT_TL_L4(stem, eth)				\
+NT_FUNC(stem, struct sk_buff *skb)			\
+{							\
+	nt_tl_delivered(ctx, direct, skb, eth);		\
+	return 0;					\
+}
+NT_TL_L4(tcp_rcv, NT_ETH_P_IP)
+NT_TL_L4(udp_rcv, NT_ETH_P_IP)
+NT_TL_L4(icmp_rcv, NT_ETH_P_IP)
+NT_TL_L4(tcp6_rcv, NT_ETH_P_IPV6)
+NT_TL_L4(udp6_rcv, NT_ETH_P_IPV6)
+NT_TL_L4(icmp6_rcv, NT_ETH_P_IPV6)
+
+/* ---- on the way ---- */
+NT_TP(kfree_skb, struct sk_buff *skb, void *location)
+{
+	struct nt_timeline *l = nt_track_of(skb);
+	__u64 now = bpf_ktime_get_ns();
+	struct nt_drop d;
+
+	if (!l)
+		return 0;
+	d.location_raw = (__u64)location;
+	nt_drop_find_place(ctx, &d);
+	l->location = d.location;
+	l->reason = nt_drop_reason(ctx);
+	nt_tl_end(ctx, (__u64)skb, l, d.class == NT_LOC_BENIGN || d.class == NT_LOC_CHILD ? NT_TL_ELSEWHERE : NT_TL_DROPPED,
+		  now);
+	return 0;
+}
+
+#endif

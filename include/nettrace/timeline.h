@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Timeline engine: packets of this host on their way between its IP layer and
+ * its uplinks. Figures for each pair of stages that follow each other, or each
+ * packet with all its stages. Every packet that began is in one counter:
+ * complete, dropped, elsewhere, timed out, ended unseen, inside, without room.
+ */
+#ifndef NETTRACE_TIMELINE_H
+#define NETTRACE_TIMELINE_H
+
+#include "nettrace/drop.h"
+
+enum nt_tl_direction { NT_TL_ONLY_TX, NT_TL_ONLY_RX, NT_TL_BOTH };
+
+struct nt_tl_opts {			/* option struct of every tool on this engine */
+	struct nt_drop_opts drop;	/* first, unset: places are judged as by the drop tools */
+	struct nt_strlist phy, internal;
+	uint32_t direction;		/* enum nt_tl_direction */
+	uint32_t timeout_ms, rate;
+	double latency_us;
+	const char *stage_us;		/* FROM:TO:US */
+	bool strict_ports, legacy_names, by_flow, hist;
+};
+
+struct nt_tl_desc {
+	bool details;			/* an event for each packet; else figures */
+};
+
+extern const struct nt_engine nt_timeline_engine;
+
+/* For a tool's check(): devices are resolved, directions and ports decided. */
+int nt_timeline_check(struct nt_run *r, struct nt_err *err);
+
+/* Is Open vSwitch loaded? For .wanted of its hooks. */
+bool nt_timeline_has_ovs(const void *opts);
+
+/* The hooks of this host's path, with and without Open vSwitch. */
+#define NT_TL_N_HOOKS 24
+extern const struct nt_hook nt_timeline_hooks[NT_TL_N_HOOKS];
+#define NT_TL_N_TYPES 1
+extern const struct nt_type_need nt_timeline_types[NT_TL_N_TYPES];
+
+/* Rows that the tools share. */
+#define NT_TL_O(member) offsetof(struct nt_tl_opts, member)
+#define NT_TL_OPTS \
+	{ .name = "timeout-ms", .type = NT_OPT_U32, .offset = NT_TL_O(timeout_ms), .def = "1000", .min = 1, \
+	  .max = 3600000, .unit = "ms", .help = "give a packet up that has not ended by then" }, \
+	{ .name = "strict-ports", .type = NT_OPT_FLAG, .offset = NT_TL_O(strict_ports), .flags = NT_OPT_FILTER, \
+	  .help = "--src-port is the source's and --dst-port the destination's; else either end may have it" }, \
+	{ .name = "max-entries", .def = "16384", .flags = NT_OPT_COMMON, \
+	  .help = "packets that can be on their way at a time" }
+
+/* What every tool on this engine says of itself; opts is its array of rows. */
+#define NT_TL_TOOL \
+	.group = NT_GROUP_SYSTEM, .opts = opts, .n_opts = NT_COUNT(opts), .opts_size = sizeof(struct nt_tl_opts), \
+	.tuple = NT_TUPLE_ADDR | NT_TUPLE_PORT | NT_TUPLE_PROTO | NT_TUPLE_EXPR, \
+	.hooks = nt_timeline_hooks, .n_hooks = NT_TL_N_HOOKS, .types = nt_timeline_types, \
+	.n_types = NT_TL_N_TYPES, .state_maps = "nt_tracks|nt_aliases", .engine = &nt_timeline_engine, \
+	.check = nt_timeline_check
+
+#endif

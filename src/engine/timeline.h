@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Between the files of the timeline engine. */
+#ifndef NETTRACE_ENGINE_TIMELINE_H
+#define NETTRACE_ENGINE_TIMELINE_H
+
+#include "devset.h"
+#include "nettrace/nt_abi_timeline.h"
+#include "nettrace/timeline.h"
+#include "slowest.h"
+#include "sweep.h"
+
+struct nt_tl_pair_row {
+	struct nt_tl_pair key;
+	struct nt_hist hist;		/* ns */
+};
+struct nt_tl_drop_row {
+	struct nt_tl_drop key;
+	uint64_t count;
+};
+struct nt_tl_flow_row {
+	struct nt_flow flow;
+	struct nt_hist hist;		/* ns, first to last stage */
+};
+struct nt_tl_figures {			/* since the start, or of an interval */
+	struct nt_tl_pair_row pair[NT_TL_PAIRS];
+	struct nt_tl_drop_row drop[NT_TL_DROPS];
+	struct nt_tl_flow_row *flow;	/* n_flows; malloc */
+	size_t n_pairs, n_drops, n_flows;
+	uint64_t stat[NT_STAT_MAX], evicted, map_full;
+	uint64_t timed_out[2][NT_TL_STAGES], timed_out_elsewhere;	/* by direction and last stage */
+	uint64_t inside, oldest_ns;	/* at this moment */
+};
+
+struct nt_tl_priv {
+	struct nt_devset devset;
+	bool any_device;
+	uint8_t stage_from, stage_to;	/* --stage-us */
+	uint64_t stage_ns;
+	struct nt_drop_places *places;
+	struct nt_sweep sweep, alias_sweep;
+	struct nt_slowest slowest;	/* struct nt_timeline; --top */
+	uint64_t timed_out[2][NT_TL_STAGES], timed_out_elsewhere;
+	uint64_t inside, oldest_ns;
+	struct nt_tl_figures *now, *last, *since;
+	bool finished;
+	unsigned int reports;
+};
+
+static inline const struct nt_tl_opts *nt_tl_opts_of(const struct nt_run *r)
+{
+	return nt_run_opts(r);
+}
+
+/* Only the slowest are kept, till the end? */
+bool nt_tl_keeps_slowest(const struct nt_run *r);
+bool nt_tl_details(const struct nt_run *r);
+/* Walks over all packets: .inside and .oldest_ns. */
+void nt_tl_look_inside(struct nt_run *r);
+
+/* timeline_names.c */
+const char *nt_tl_stage_name(const struct nt_run *r, uint32_t direction, uint32_t stage);
+/* NT_TL_STAGES: no such stage. */
+uint32_t nt_tl_stage_by_name(const char *name, size_t len);
+/* Does a queue or a program of user space lie between them? */
+bool nt_tl_async(uint32_t from, uint32_t to);
+
+/* timeline_event.c: ended is enum nt_tl_end, or NT_TL_ENDS for a timeout. */
+void nt_tl_show_event(struct nt_run *r, const struct nt_timeline *l);
+void nt_tl_show_slowest(struct nt_run *r);
+
+/* timeline_stats.c, timeline_show.c */
+void nt_tl_interval(struct nt_run *r, bool final);
+void nt_tl_report_end(struct nt_run *r);
+void nt_tl_show_figures(struct nt_run *r, struct nt_tl_figures *f);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A packet with its stages, as text and JSON. */
+#include <string.h>
+
+#include "nettrace/packet.h"
+#include "timeline.h"
+
+#define L(member) offsetof(struct nt_timeline, member)
+static const struct nt_field head_fields[] = {
+	{ .name = "time", .kind = NT_K_TS, .off = L(ended_ns) },
+	{ .name = "direction", .kind = NT_K_ENUM, .off = L(direction), .names = "tx|rx" },
+	{ .name = "ended", .kind = NT_K_ENUM, .off = L(ended), .names = "inside|complete|dropped|elsewhere|timeout" },
+};
+static const struct nt_field drop_fields[] = {
+	{ .name = "drop_reason", .kind = NT_K_REASON, .off = L(reason) },
+	{ .name = "drop_location", .kind = NT_K_KSYM, .off = L(location) },
+};
+
+#define S(member) offsetof(struct nt_tl_stop, member)
+static const struct nt_field stop_fields[] = {
+	{ .name = "cpu", .kind = NT_K_U16, .off = S(cpu) },
+	{ .name = "ifname", .kind = NT_K_IFINDEX, .off = S(ifindex), .arg = S(netns), .flags = NT_F_IF_NONZERO },
+	{ .name = "len_bytes", .kind = NT_K_U32, .off = S(len) },
+	{ .name = "queue", .kind = NT_K_U16, .off = S(queue) },
+	{ .name = "hash", .kind = NT_K_HEX32, .off = S(hash), .flags = NT_F_IF_NONZERO },
+};
+
+static const struct { uint32_t flag; const char *name; } flag_names[] = {
+	{ NT_TL_CLONE, "clone" }, { NT_TL_REASSEMBLED, "reassembled" }, { NT_TL_RETRANS, "retrans" },
+	{ NT_TL_AMBIGUOUS, "ambiguous" }, { NT_TL_GSO_UPCALL, "gso_upcall" },
+	{ NT_TL_ENCAPSULATED, "encapsulated" }, { NT_TL_FRAGMENTED, "fragmented" },
+};
+
+static uint32_t stops(const struct nt_timeline *l)
+{
+	return l->n < NT_TL_STOPS ? l->n : NT_TL_STOPS;
+}
+
+static uint64_t delta(const struct nt_timeline *l, uint32_t i)
+{
+	return i && l->stop[i].ts_ns > l->stop[i - 1].ts_ns ? l->stop[i].ts_ns - l->stop[i - 1].ts_ns : 0;
+}
+
+static uint64_t total(const struct nt_timeline *l)
+{
+	return l->ended_ns > l->start_ns ? l->ended_ns - l->start_ns : 0;
+}
+
+/* ---- JSON ---- */
+static void stops_json(struct nt_run *r, const struct nt_timeline *l)
+{
+	struct nt_out *o = nt_run_out(r);
+
+	nt_json_arr(o, "stages");
+	for (uint32_t i = 0; i < stops(l); i++) {
+		nt_json_obj(o, NULL);
+		nt_json_str(o, "stage", nt_tl_stage_name(r, l->direction, l->stop[i].stage));
+		nt_json_u64(o, "ts_ns", l->stop[i].ts_ns);
+		nt_json_f64(o, "delta_us", (double)delta(l, i) / 1e3, 3);
+		nt_fields_json(o, nt_run_names(r), stop_fields, NT_COUNT(stop_fields), &l->stop[i]);
+		nt_json_obj_end(o);
+	}
+	nt_json_arr_end(o);
+}
+
+static void members(struct nt_run *r, const struct nt_timeline *l)
+{
+	struct nt_out *o = nt_run_out(r);
+
+	nt_fields_json(o, nt_run_names(r), head_fields, NT_COUNT(head_fields), l);
+	nt_json_f64(o, "total_us", (double)total(l) / 1e3, 3);
+	if (l->ended == NT_TL_DROPPED)
+		nt_fields_json(o, nt_run_names(r), drop_fields, NT_COUNT(drop_fields), l);
+	nt_packet_json(r, &l->pkt);
+	nt_json_u64(o, "ovs_passes", l->ovs_passes);
+	nt_json_arr(o, "flags");
+	for (size_t i = 0; i < NT_COUNT(flag_names); i++)
+		if (l->flags & flag_names[i].flag)
+			nt_json_str(o, NULL, flag_names[i].name);
+	nt_json_arr_end(o);
+	stops_json(r, l);
+}
+
+/* ---- text ---- */
+#define BAR 30
+/* Where in the whole time a step lies: "    ======     ". */
+static void bar(const struct nt_timeline *l, uint32_t i, char *buf)
+{
+	uint64_t whole = total(l) ? total(l) : 1, from = i ? l->stop[i - 1].ts_ns : l->start_ns;
+	uint64_t a = (from - l->start_ns) * BAR / whole, b = (l->stop[i].ts_ns - l->start_ns) * BAR / whole;
+
+	memset(buf, ' ', BAR);
+	for (uint64_t k = a; k < b && k < BAR; k++)
+		buf[k] = '=';
+	buf[BAR] = 0;
+	for (int k = BAR - 1; k >= 0 && buf[k] == ' '; k--)
+		buf[k] = 0;
+}
+
+static void stop_text(struct nt_run *r, const struct nt_timeline *l, uint32_t i)
+{
+	const struct nt_tl_stop *s = &l->stop[i];
+	char dev[40] = "", ns[32] = "", draw[BAR + 1] = "";
+
+	if (s->ifindex)
+		nt_field_by_name(nt_run_names(r), stop_fields, NT_COUNT(stop_fields), "ifname", s, dev, sizeof(dev));
+	if (i) {
+		nt_fmt_ns(delta(l, i), ns, sizeof(ns));
+		bar(l, i, draw);
+	}
+	nt_text(nt_run_out(r), "    %-18s %10s  cpu %-3u%s%-*s%s%s\n", nt_tl_stage_name(r, l->direction, s->stage), ns,
+		s->cpu, *dev || *draw ? " " : "", *draw ? 10 : 0, dev, *draw ? " " : "", draw);
+}
+
+static void end_text(struct nt_run *r, const struct nt_timeline *l)
+{
+	const struct nt_tl_stop *last = &l->stop[(stops(l) - 1) % NT_TL_STOPS];
+	char reason[48], place[96], ns[32];
+
+	nt_fmt_ns(l->ended_ns > last->ts_ns ? l->ended_ns - last->ts_ns : 0, ns, sizeof(ns));
+	if (l->ended == NT_TL_DROPPED)
+		nt_text(nt_run_out(r), "    %-18s %10s  %s at %s\n", "DROPPED", ns,
+			nt_field_text(nt_run_names(r), &drop_fields[0], l, reason, sizeof(reason)),
+			nt_field_text(nt_run_names(r), &drop_fields[1], l, place, sizeof(place)));
+	else if (l->ended == NT_TL_ENDS)
+		nt_text(nt_run_out(r), "    %-18s %10s  nothing more was seen of it\n", "TIMEOUT", ns);
+}
+
+static void text(struct nt_run *r, const struct nt_timeline *l)
+{
+	char time[40], packet[200], whole[32];
+	struct nt_out *o = nt_run_out(r);
+
+	nt_field_text(nt_run_names(r), &head_fields[0], l, time, sizeof(time));
+	nt_text(o, "%s  %s %s  %s", time, l->direction == NT_DIR_TX ? "tx" : "rx", nt_fmt_ns(total(l), whole, sizeof(whole)),
+		nt_packet_text(&l->pkt, packet, sizeof(packet)));
+	for (size_t i = 0; i < NT_COUNT(flag_names); i++)
+		if (l->flags & flag_names[i].flag)
+			nt_text(o, " %s", flag_names[i].name);
+	if (l->ovs_passes > 1)
+		nt_text(o, " (%u times through the switch)", l->ovs_passes);
+	nt_text(o, "\n");
+	for (uint32_t i = 0; i < stops(l); i++)
+		stop_text(r, l, i);
+	end_text(r, l);
+}
+
+void nt_tl_show_event(struct nt_run *r, const struct nt_timeline *l)
+{
+	struct nt_out *o = nt_run_out(r);
+
+	if (nt_out_format(o) == NT_TEXT) {
+		text(r, l);
+		return;
+	}
+	nt_json_begin(o, "event");
+	members(r, l);
+	nt_json_end(o);
+}
+
+void nt_tl_show_slowest(struct nt_run *r)
+{
+	struct nt_tl_priv *p = nt_run_priv(r);
+	struct nt_out *o = nt_run_out(r);
+
+	if (!nt_tl_keeps_slowest(r))
+		return;
+	nt_slowest_sort(&p->slowest);
+	nt_json_arr(o, "slowest");
+	if (p->slowest.n)
+		nt_text(o, "the slowest packets:\n");
+	for (uint32_t i = 0; i < p->slowest.n; i++) {
+		const struct nt_timeline *l = nt_slowest_get(&p->slowest, i);
+
+		nt_json_obj(o, NULL);
+		if (nt_out_format(o) == NT_TEXT)
+			text(r, l);
+		else
+			members(r, l);
+		nt_json_obj_end(o);
+	}
+	nt_json_arr_end(o);
+}

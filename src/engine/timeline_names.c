@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Stages: names, those of the scripts, and which pairs have a queue between them. */
+#include <string.h>
+
+#include "timeline.h"
+
+#define NAME(id, name) [NT_TL_##id] = #name,
+static const char *const names[] = { NT_TL_STAGE_LIST(NAME) };
+
+/* What the scripts printed, by direction; stages that they had not keep their names. */
+static const char *const legacy[2][NT_TL_STAGES] = {
+	[NT_DIR_TX] = {
+		[NT_TL_IP_OUT] = "TX_S0_ip_layer_entry", [NT_TL_INTERNAL_XMIT] = "TX_S1_internal_dev_xmit",
+		[NT_TL_OVS_PROCESS] = "TX_S2_ovs_dp_process_packet", [NT_TL_OVS_UPCALL] = "TX_S3_ovs_dp_upcall",
+		[NT_TL_OVS_EXEC] = "TX_S4_ovs_flow_key_extract_userspace", [NT_TL_OVS_SEND] = "TX_S5_ovs_vport_send",
+		[NT_TL_PHY_QUEUE] = "TX_S6_dev_queue_xmit",
+	},
+	[NT_DIR_RX] = {
+		[NT_TL_PHY_RX] = "RX_S0_netif_receive_skb", [NT_TL_OVS_HOOK] = "RX_S1_netdev_frame_hook",
+		[NT_TL_OVS_PROCESS] = "RX_S2_ovs_dp_process_packet", [NT_TL_OVS_UPCALL] = "RX_S3_ovs_dp_upcall",
+		[NT_TL_OVS_EXEC] = "RX_S4_ovs_flow_key_extract_userspace", [NT_TL_OVS_SEND] = "RX_S5_ovs_vport_send",
+		[NT_TL_L4_RCV] = "RX_S6_tcp_v4_rcv/udp_rcv",
+	},
+};
+
+const char *nt_tl_stage_name(const struct nt_run *r, uint32_t direction, uint32_t stage)
+{
+	const char *old;
+
+	if (stage >= NT_TL_STAGES)
+		return "?";
+	old = legacy[direction & 1][stage];
+	return old && nt_tl_opts_of(r)->legacy_names ? old : names[stage];
+}
+
+uint32_t nt_tl_stage_by_name(const char *name, size_t len)
+{
+	for (uint32_t i = 0; i < NT_TL_STAGES; i++)
+		if (strlen(names[i]) == len && !memcmp(names[i], name, len))
+			return i;
+	return NT_TL_STAGES;
+}
+
+bool nt_tl_async(uint32_t from, uint32_t to)
+{
+	return (from == NT_TL_OVS_UPCALL && to == NT_TL_OVS_EXEC) ||
+	       (from == NT_TL_BACKLOG_ENQ && to == NT_TL_BACKLOG_DEQ) ||
+	       (from == NT_TL_PHY_QUEUE && (to == NT_TL_QDISC_DEQ || to == NT_TL_PHY_XMIT));
+}
