@@ -221,6 +221,19 @@ NT_SUBPROG int nt_tl_frag_later(const struct nt_cur *c)
 }
 
 /* ---- stops ---- */
+/* The i-th stop of a timeline. The barriers keep the mask where the verifier sees it. */
+NT_INLINE const struct nt_tl_stop *nt_tl_stop(const struct nt_timeline *e, __u64 i)
+{
+	const struct nt_tl_stop *s;
+
+	NT_BARRIER(i);
+	i &= NT_TL_STOPS - 1;
+	NT_BARRIER(i);
+	s = &e->stop[i];
+	NT_BARRIER(s);
+	return s;
+}
+
 NT_INLINE void nt_tl_stamp(const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
 			   const __u32 stage, __u64 now)
 {
@@ -240,11 +253,7 @@ NT_INLINE void nt_tl_stamp(const bool direct, struct nt_timeline *l, struct sk_b
 		nt_stat_add(NT_STAT_TL_CUT, 1);
 		return;
 	}
-	NT_BARRIER(i);
-	i &= NT_TL_STOPS - 1;
-	NT_BARRIER(i);
-	s = &l->stop[i];
-	NT_BARRIER(s);
+	s = (struct nt_tl_stop *)nt_tl_stop(l, i);
 	s->ts_ns = now;
 	s->stage = stage;
 	s->cpu = bpf_get_smp_processor_id();
@@ -324,6 +333,21 @@ NT_INLINE __u64 nt_tl_between(const struct nt_timeline *e)
 	return from && to > from ? to - from : 0;
 }
 
+/* From the stop before it to the i-th: a subprogram, so that 15 of them fit a program of 4.19. */
+NT_SUBPROG int nt_tl_record_step(const struct nt_timeline *e, __u32 i)
+{
+	const struct nt_tl_stop *a, *b;
+
+	if (!e || i >= e->n)
+		return 0;
+	a = nt_tl_stop(e, (__u64)i - 1);
+	b = nt_tl_stop(e, i);
+	nt_tl_hist(e->direction, a->stage, b->stage, nt_tl_since(a->ts_ns, b->ts_ns));
+	if (b->stage == NT_TL_BACKLOG_DEQ && a->stage == NT_TL_BACKLOG_ENQ && a->cpu != b->cpu)
+		nt_stat_add(NT_STAT_TL_CROSS_CPU, 1);
+	return 1;
+}
+
 NT_SUBPROG int nt_tl_record(const struct nt_timeline *e)
 {
 	__u32 i;
@@ -331,15 +355,9 @@ NT_SUBPROG int nt_tl_record(const struct nt_timeline *e)
 	if (!e)
 		return 0;
 #pragma unroll
-	for (i = 1; i < NT_TL_STOPS; i++) {
-		const struct nt_tl_stop *a = &e->stop[i - 1], *b = &e->stop[i];
-
-		if (i >= e->n)
+	for (i = 1; i < NT_TL_STOPS; i++)
+		if (!nt_tl_record_step(e, i))
 			break;
-		nt_tl_hist(e->direction, a->stage, b->stage, nt_tl_since(a->ts_ns, b->ts_ns));
-		if (b->stage == NT_TL_BACKLOG_DEQ && a->stage == NT_TL_BACKLOG_ENQ && a->cpu != b->cpu)
-			nt_stat_add(NT_STAT_TL_CROSS_CPU, 1);
-	}
 	nt_tl_hist(e->direction, NT_TL_TOTAL, NT_TL_TOTAL, e->ended_ns - e->start_ns);
 	if (nt_const(NT_CONST_TOOL0) & NT_TL_BY_FLOW)
 		nt_tl_flow(e, e->ended_ns - e->start_ns);
@@ -374,12 +392,9 @@ NT_SUBPROG bool nt_tl_shown(const struct nt_timeline *e)
 NT_INLINE void nt_tl_count_drop(const struct nt_timeline *e)
 {
 	struct nt_tl_drop k = { .location = e->location, .reason = e->reason, .direction = e->direction };
-	__u64 zero = 0, *n, i = (__u64)e->n - 1;
+	__u64 zero = 0, *n;
 
-	NT_BARRIER(i);
-	i &= NT_TL_STOPS - 1;
-	NT_BARRIER(i);
-	k.after = e->stop[i].stage;
+	k.after = nt_tl_stop(e, (__u64)e->n - 1)->stage;
 	n = nt_row(&nt_tl_drops, &k, &zero);
 	if (n)
 		__sync_fetch_and_add(n, 1);

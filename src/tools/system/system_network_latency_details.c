@@ -20,7 +20,7 @@ static const struct nt_opt opts[] = {
 	{ .name = "hist", .type = NT_OPT_FLAG, .offset = NT_TL_O(hist),
 	  .help = "draw the distribution of each pair of stages, not only of the whole" },
 	{ .name = "legacy-names", .type = NT_OPT_FLAG, .offset = NT_TL_O(legacy_names),
-	  .help = "stages as the scripts named them: TX_S0_ip_layer_entry ..." },
+	  .help = "stages as the scripts named them, from TX_S0_ip_layer_entry on" },
 	/* letters of the earlier port */
 	{ .name = "src-ip", .letter = 's', .flags = NT_OPT_COMMON },
 	{ .name = "dst-ip", .letter = 'D', .flags = NT_OPT_COMMON },
