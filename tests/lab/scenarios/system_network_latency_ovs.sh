@@ -1,5 +1,6 @@
 # Through Open vSwitch's internal port: every stage, upcalls with a known delay, clones, recirculation, drops.
 # clock: instructions
+# ci: 6.12
 # timeout: 900
 
 need_kprobes
