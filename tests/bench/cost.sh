@@ -26,6 +26,7 @@ load() {
         kernel_icmp_rtt | icmp_drop_detector | trace_conntrack) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
+        tcp_rtt_* | tcp_send_* | tcp_perf_*) in_a "$BENCH" tcp "$N" "$ROUNDS" ;;
         sched_latency_monitor | offcputime_ts | cpu_monitor | ksoftirqd_sched_latency)
             "$BENCH" threads "$N" "$ROUNDS"
             ;;
@@ -50,6 +51,7 @@ options() {
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
+        tcp_rtt_* | tcp_send_* | tcp_perf_*) echo "--interval 1000" ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag | trace_conntrack) echo "--interval 1000" ;;
         sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor | ksoftirqd_sched_latency)
             echo "--interval 1000"
@@ -133,6 +135,8 @@ if in_a nft 'add table inet t { chain p { type filter hook prerouting priority 0
     in_a nft flush ruleset
 fi
 measure trace_ip_defrag "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
+measure tcp_rtt_inflight_hist "--rport 1" "" "--lport 5000"
+measure tcp_send_rtt_inflight_hist "--rport 1" "" "--lport 5000"
 # Threads, not packets: filters are names, and there are no expressions.
 measure sched_latency_monitor "--process nobody" "" "--process nt-bench"
 measure offcputime_ts "--pid 2147483647" "" "--user-threads-only --user-stacks-only"
