@@ -119,6 +119,8 @@ NT_INLINE void nt_tcp_key_of(const bool direct, struct sock *sk, struct nt_tcp_k
 
 	nt_tcp_addrs(direct, sk, k);
 	k->lport = bpf_htons(NT_GET(direct, sk, __sk_common.skc_num));
+	if (!k->lport)		/* closed */
+		k->lport = BPF_CORE_READ((struct inet_sock *)sk, inet_sport);
 	k->rport = NT_GET(direct, sk, __sk_common.skc_dport);
 	k->netns = NT_GET(direct, net, ns.inum);
 }
@@ -173,6 +175,8 @@ NT_INLINE void nt_tcp_read(struct sock *sk, struct nt_tcp_state *s)
 	s->retrans_out = NT_TCP_GET(sk, retrans_out);
 	s->lost_out = NT_TCP_GET(sk, lost_out);
 	s->mss = NT_TCP_GET(sk, mss_cache);
+	s->data_segs_out = NT_TCP_GET(sk, data_segs_out);
+	s->total_retrans = NT_TCP_GET(sk, total_retrans);
 	s->inflight = s->packets_out - (sacked + s->lost_out) + s->retrans_out;
 	if (s->inflight >> 31)
 		s->inflight = 0;

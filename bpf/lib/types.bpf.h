@@ -107,6 +107,7 @@ struct sock_common {
 struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
+	unsigned int sk_protocol : 8;	/* 5.6: 16 bits of its own */
 };
 
 struct sk_buff {
@@ -151,6 +152,10 @@ struct tcp_skb_cb {		/* in sk_buff.cb */
 	__u32 ack_seq;
 };
 
+struct inet_sock {
+	__be16 inet_sport;	/* stays when skc_num has been given back */
+};
+
 struct inet_connection_sock {	/* a tcp_sock begins with it */
 	__u8 icsk_ca_state : 5;
 	__u8 icsk_retransmits, icsk_pending;
@@ -159,7 +164,7 @@ struct inet_connection_sock {	/* a tcp_sock begins with it */
 struct tcp_sock {
 	__u32 srtt_us;		/* eighths of microseconds */
 	__u32 snd_cwnd, snd_ssthresh, packets_out, sacked_out, lost_out, retrans_out;
-	__u32 mss_cache, snd_una, snd_nxt;
+	__u32 mss_cache, snd_una, snd_nxt, data_segs_out, total_retrans;
 	__u8 chrono_type : 2;
 };
 

@@ -35,6 +35,7 @@ struct nt_tcp_state {			/* of a socket at one moment; numbers of packets are seg
 	__u32 mss;			/* bytes */
 	__u32 limit;			/* enum nt_tcp_limit */
 	__u32 kbps;			/* inflight * mss * 8 / srtt: what this window gives; 0: no srtt */
+	__u32 data_segs_out, total_retrans;	/* since the connection began */
 };
 
 struct nt_tcp_conn {			/* of one interval */
@@ -58,6 +59,9 @@ enum nt_tcp_hist {
 	NT_TCP_HIST_INFLIGHT_BYTES,
 	NT_TCP_HIST_CWND,		/* segments */
 	NT_TCP_HIST_KBPS,		/* kbit/s */
+	NT_TCP_HIST_SAMPLES,		/* number of those above */
+	NT_TCP_HIST_ACTIVE = NT_TCP_HIST_SAMPLES,	/* us, from SYN to SYN-ACK */
+	NT_TCP_HIST_PASSIVE,		/* us, from SYN-ACK to ACK */
 	NT_TCP_HISTS,
 };
 
@@ -90,6 +94,62 @@ enum nt_tcp_stat {
 	NT_STAT_TCP_SHARED_END = NT_STAT_TCP_LIMIT0 + NT_TCP_LIMITS,
 };
 
+/* ---- tcp_perf_observer ---- */
+/* A connection's round trips in us, by the rule of nt_hist_slot(); those above share the last. */
+#define NT_TCP_RTT_SLOTS (21 * NT_HIST_SUB)	/* below 2^24 us */
+struct nt_tcp_rtts {
+	__u32 slot[NT_TCP_RTT_SLOTS];
+};
+
+enum nt_tcp_retrans {			/* why a packet was sent again */
+	NT_TCP_RETRANS_SYN,
+	NT_TCP_RETRANS_SYNACK,
+	NT_TCP_RETRANS_RTO,
+	NT_TCP_RETRANS_FAST,		/* after duplicate acknowledgements, SACK, RACK */
+	NT_TCP_RETRANS_TLP,		/* tail loss probe */
+	NT_TCP_RETRANS_OTHER,
+	NT_TCP_RETRANS_KINDS,
+};
+enum nt_tcp_fail { NT_TCP_FAIL_REFUSED, NT_TCP_FAIL_TIMEOUT, NT_TCP_FAIL_UNREACHABLE, NT_TCP_FAIL_OTHER, NT_TCP_FAILS };
+#define NT_TCP_KERNEL_STATES 13		/* 1 is ESTABLISHED, 12 NEW_SYN_RECV (BOUND_INACTIVE of 6.8 counts as that) */
+
+enum nt_tcp_perf_stat {			/* retransmissions are in segments */
+	NT_STAT_TCP_KIND0 = NT_STAT_TCP_SHARED_END,
+	NT_STAT_TCP_OPENED = NT_STAT_TCP_KIND0 + NT_TCP_RETRANS_KINDS,
+	NT_STAT_TCP_ACCEPTED,
+	NT_STAT_TCP_FAIL0,
+	NT_STAT_TCP_RESETS_OUT = NT_STAT_TCP_FAIL0 + NT_TCP_FAILS,
+	NT_STAT_TCP_RESETS_IN,
+	NT_STAT_TCP_SUPPRESSED,		/* details over the limit */
+	NT_STAT_TCP_STATE0,
+	NT_STAT_TCP_END = NT_STAT_TCP_STATE0 + NT_TCP_KERNEL_STATES,
+};
+_Static_assert((int)NT_STAT_TCP_END <= (int)NT_STAT_MAX, "too many counters");
+
+struct nt_tcp_open {			/* a connection that is being opened, by its socket */
+	__u64 since_ns;
+	__u32 pid, pad;
+	char comm[16];
+};
+
+enum nt_tcp_kind { NT_TCP_RTT, NT_TCP_CONNLAT, NT_TCP_FAILED, NT_TCP_RETRANS, NT_TCP_RESET_OUT, NT_TCP_RESET_IN };
+struct nt_tcp_event {
+	__u64 ts_ns;
+	struct nt_tcp_key key;
+	__u32 kind;			/* enum nt_tcp_kind */
+	__u32 why;			/* enum nt_tcp_retrans; of a handshake: 1 if passive */
+	__u64 us;			/* round trip or handshake */
+	__u32 segments, error;		/* error: errno of a failed open */
+	__u32 tcp_state, cpu;
+	__u32 pid, pad;			/* who opened it; 0: not known */
+	char comm[16];
+	struct nt_tcp_state state;
+};
+NT_ASSERT_SIZE(struct nt_tcp_event, 104 + 48);
+
+/* NT_CONST_TOOL2: least round trip that is shown, in its upper half that of handshakes (us);
+ * NT_CONST_TOOL3: details a second. */
+
 /* NT_CONST_TOOL0: enum nt_tcp_switch; NT_CONST_TOOL1: a sample of so many packets. */
 enum nt_tcp_switch {
 	NT_TCP_PAIR = 1 << 0,		/* both addresses are given: they match in either order */
@@ -97,6 +157,7 @@ enum nt_tcp_switch {
 	NT_TCP_IDLE_TOO = 1 << 2,	/* also what comes while nothing is in flight */
 	NT_TCP_BW = 1 << 3,
 	NT_TCP_2D = 1 << 4,
+	NT_TCP_DETAILS = 1 << 5,
 };
 
 #endif

@@ -14,7 +14,11 @@ struct nt_tcp_opts {
 	struct nt_ports lport, rport;
 	uint32_t sample_rate;
 	bool acks_only, all_segments, bw_hist, grid, raw;
+	/* tcp_perf_observer */
+	uint32_t mode;			/* enum nt_tcp_mode */
+	uint32_t rtt_us, connlat_us, detail_rate;
 };
+enum nt_tcp_mode { NT_TCP_SUMMARY, NT_TCP_DETAIL, NT_TCP_BOTH };
 
 #define NT_TCP_O(member) offsetof(struct nt_tcp_opts, member)
 /* Whose connections: a socket's two ends. */
@@ -51,6 +55,7 @@ struct nt_tcp_opts {
 
 struct nt_tcp_desc {
 	bool sends;		/* samples are of packets sent: they are counted, too */
+	bool perf;		/* tcp_perf_observer: handshakes, causes of retransmissions, details */
 };
 
 extern const struct nt_engine nt_tcp_engine;

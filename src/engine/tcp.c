@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 static const char *const conn_maps[] = { "nt_tcp_conns0", "nt_tcp_conns1" };
+static const char *const rtt_maps[] = { "nt_tcp_rtts0", "nt_tcp_rtts1" };
 
 static const struct nt_tcp_opts *opts_of(const struct nt_run *r)
 {
@@ -26,6 +27,10 @@ int nt_tcp_check(struct nt_run *r, struct nt_err *err)
 	t->dst = o->raddr;
 	t->sport = o->lport;
 	t->dport = o->rport;
+	if (nt_tcp_desc_of(r)->perf && o->mode == NT_TCP_DETAIL) {
+		nt_run_common(r)->interval_ns = 0;
+		nt_run_set_aggregates(r, false);
+	}
 	if (o->acks_only && o->all_segments)
 		return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
 				  "options exclude each other: --acks-only and --all-segments: give one of them");
@@ -34,7 +39,7 @@ int nt_tcp_check(struct nt_run *r, struct nt_err *err)
 
 static uint64_t switches(const struct nt_tcp_opts *o)
 {
-	return (o->laddr.set && o->raddr.set ? NT_TCP_PAIR : 0) | (o->acks_only ? NT_TCP_ACKS_ONLY : 0) |
+	return (o->mode != NT_TCP_SUMMARY ? NT_TCP_DETAILS : 0) | (o->laddr.set && o->raddr.set ? NT_TCP_PAIR : 0) | (o->acks_only ? NT_TCP_ACKS_ONLY : 0) |
 	       (o->all_segments ? NT_TCP_IDLE_TOO : 0) | (o->bw_hist ? NT_TCP_BW : 0) | (o->grid ? NT_TCP_2D : 0);
 }
 
@@ -43,6 +48,8 @@ static int configure(struct nt_run *r, struct nt_err *err)
 	(void)err;
 	nt_run_const(r, NT_CONST_TOOL0, switches(opts_of(r)));
 	nt_run_const(r, NT_CONST_TOOL1, opts_of(r)->sample_rate);
+	nt_run_const(r, NT_CONST_TOOL2, (uint64_t)opts_of(r)->connlat_us << 32 | opts_of(r)->rtt_us);
+	nt_run_const(r, NT_CONST_TOOL3, opts_of(r)->detail_rate);
 	return 0;
 }
 
@@ -74,6 +81,14 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 static void started(struct nt_run *r)
 {
 	((struct nt_tcp_priv *)nt_run_priv(r))->last_ns = nt_run_started_ns(r);
+	if (nt_tcp_desc_of(r)->perf)
+		nt_tcp_stream_open(r);
+}
+
+static void event(struct nt_run *r, const void *data, size_t size)
+{
+	(void)size;
+	nt_tcp_event_show(r, data);
 }
 
 /* ---- figures ---- */
@@ -97,7 +112,7 @@ static void read_figures(struct nt_run *r, struct nt_tcp_figures *f)
 {
 	clear(f);
 	f->stat[NT_STAT_EVENTS] = nt_run_stat(r, NT_STAT_EVENTS);
-	for (uint32_t i = NT_STAT_TOOL0; i < NT_STAT_TCP_SHARED_END; i++)
+	for (uint32_t i = NT_STAT_TOOL0; i < NT_STAT_TCP_END; i++)
 		f->stat[i] = nt_run_stat(r, i);
 	for (uint32_t i = 0; i < NT_TCP_HISTS; i++)
 		nt_run_hist(r, "nt_tcp_hists", i, &f->hist[i]);
@@ -128,8 +143,10 @@ static void take_rows(struct nt_run *r)
 	p->cfg.sample++;
 	write_cfg(r);
 	usleep(2000);		/* programs that have chosen the old map run to their end */
-	p->now.rows.n = 0;
+	nt_tcp_rows_clear(&p->now.rows);
 	nt_tcp_rows_take(r, conn_maps[old], &p->now.rows);
+	if (nt_tcp_desc_of(r)->perf)
+		nt_tcp_rows_take_rtts(r, rtt_maps[old], &p->now.rows);
 	nt_tcp_rows_add(&p->all, &p->now.rows, nt_run_common(r)->max_entries);
 }
 
@@ -185,6 +202,7 @@ static void release(struct nt_run *r)
 {
 	struct nt_tcp_priv *p = nt_run_priv(r);
 
+	nt_stream_free(p->stream);
 	nt_tcp_rows_free(&p->now.rows);
 	nt_tcp_rows_free(&p->all);
 }
@@ -196,6 +214,8 @@ const struct nt_engine nt_tcp_engine = {
 	.configure = configure,
 	.prepare = prepare,
 	.started = started,
+	.event = event,
+	.min_event = sizeof(struct nt_tcp_event),
 	.interval = interval,
 	.end = end,
 	.release = release,

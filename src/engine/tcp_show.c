@@ -5,20 +5,28 @@
 
 #include "tcp.h"
 
+enum { SAMPLES = 1, PERF = 2 };		/* tools that have a figure, and those that draw it */
 static const struct figure {
 	const char *key, *title;	/* title: as a row of figures */
 	const char *unit, *raw;		/* raw: name in lines of --raw */
 	double div;
-	bool draw;
+	unsigned int in, drawn;
 } figures[NT_TCP_HISTS] = {
-	[NT_TCP_HIST_SRTT] = { "srtt", "smoothed RTT", "us", "srtt_us", 1, true },
-	[NT_TCP_HIST_RTT] = { "rtt", "single RTT", "us", "rtt_us", 1, true },
-	[NT_TCP_HIST_INFLIGHT] = { "inflight", "in flight", "segments", "inflight_segments", 1, true },
-	[NT_TCP_HIST_PACKETS_OUT] = { "packets_out", "not acknowledged", "segments", "packets_out_segments", 1, false },
-	[NT_TCP_HIST_INFLIGHT_BYTES] = { "inflight_bytes", "in flight", "bytes", "inflight_bytes", 1, false },
-	[NT_TCP_HIST_CWND] = { "cwnd", "congestion window", "segments", "cwnd_segments", 1, true },
-	[NT_TCP_HIST_KBPS] = { "bandwidth", "bandwidth", "Mbit/s", "bandwidth_mbps", 1000, false },
+	[NT_TCP_HIST_SRTT] = { "srtt", "smoothed RTT", "us", "srtt_us", 1, SAMPLES | PERF, SAMPLES },
+	[NT_TCP_HIST_RTT] = { "rtt", "single RTT", "us", "rtt_us", 1, SAMPLES | PERF, SAMPLES | PERF },
+	[NT_TCP_HIST_INFLIGHT] = { "inflight", "in flight", "segments", "inflight_segments", 1, SAMPLES | PERF, SAMPLES },
+	[NT_TCP_HIST_PACKETS_OUT] = { "packets_out", "not acknowledged", "segments", "packets_out_segments", 1, SAMPLES, 0 },
+	[NT_TCP_HIST_INFLIGHT_BYTES] = { "inflight_bytes", "in flight", "bytes", "inflight_bytes", 1, SAMPLES, 0 },
+	[NT_TCP_HIST_CWND] = { "cwnd", "congestion window", "segments", "cwnd_segments", 1, SAMPLES | PERF, SAMPLES },
+	[NT_TCP_HIST_KBPS] = { "bandwidth", "bandwidth", "Mbit/s", "bandwidth_mbps", 1000, SAMPLES | PERF, 0 },
+	[NT_TCP_HIST_ACTIVE] = { "handshake_active", "handshake, active", "us", "active_us", 1, PERF, PERF },
+	[NT_TCP_HIST_PASSIVE] = { "handshake_passive", "handshake, passive", "us", "passive_us", 1, PERF, PERF },
 };
+
+static unsigned int tool_bit(const struct nt_run *r)
+{
+	return nt_tcp_desc_of(r)->perf ? PERF : SAMPLES;
+}
 
 static const struct nt_tcp_opts *opts_of(const struct nt_run *r)
 {
@@ -27,7 +35,7 @@ static const struct nt_tcp_opts *opts_of(const struct nt_run *r)
 
 static bool sends(const struct nt_run *r)
 {
-	return ((const struct nt_tcp_desc *)nt_run_tool(r)->engine_data)->sends;
+	return nt_tcp_desc_of(r)->sends;
 }
 
 static double share(uint64_t part, uint64_t all)
@@ -149,13 +157,19 @@ static void json_grid(struct nt_out *o, const struct nt_tcp_tables *t)
 	nt_json_arr_end(o);
 }
 
+void nt_tcp_hists_json(struct nt_run *r, const struct nt_tcp_report *rep)
+{
+	for (size_t i = 0; i < NT_TCP_HISTS; i++)
+		if (figures[i].in & tool_bit(r))
+			nt_hist_json(nt_run_out(r), figures[i].key, &rep->fig.hist[i], figures[i].unit, figures[i].div);
+}
+
 static void json(struct nt_run *r, const struct nt_tcp_report *rep)
 {
 	struct nt_out *o = nt_run_out(r);
 
 	json_counts(r, rep);
-	for (size_t i = 0; i < NT_TCP_HISTS; i++)
-		nt_hist_json(o, figures[i].key, &rep->fig.hist[i], figures[i].unit, figures[i].div);
+	nt_tcp_hists_json(r, rep);
 	if (opts_of(r)->bw_hist)
 		json_bandwidth(o, &rep->fig.tables);
 	if (opts_of(r)->grid)
@@ -171,7 +185,7 @@ struct cells {
 };
 #define C(member) offsetof(struct cells, member)
 static const struct nt_field cell_fields[] = {
-	{ .name = "of each sample", .kind = NT_K_CSTR, .off = C(name), .flags = NT_F_LEFT, .width = 18 },
+	{ .name = "figure", .kind = NT_K_CSTR, .off = C(name), .flags = NT_F_LEFT, .width = 18 },
 	{ .name = "unit", .kind = NT_K_CSTR, .off = C(unit), .flags = NT_F_LEFT },
 	{ .name = "count", .kind = NT_K_U64, .off = C(count), .flags = NT_F_GROUP },
 	{ .name = "mean", .kind = NT_K_CSTR, .off = C(cell[0]) },
@@ -206,14 +220,26 @@ static void fill_cells(struct cells *c, const struct figure *f, const struct nt_
 static void text_figures(struct nt_run *r, const struct nt_tcp_report *rep)
 {
 	struct cells c[NT_TCP_HISTS];
+	size_t n = 0;
 
 	for (size_t i = 0; i < NT_TCP_HISTS; i++)
-		fill_cells(&c[i], &figures[i], &rep->fig.hist[i]);
-	nt_table(nt_run_out(r), nt_run_names(r), NULL, NULL, cell_fields, NT_COUNT(cell_fields), c, sizeof(c[0]),
-		 NT_COUNT(c));
+		if (figures[i].in & tool_bit(r))
+			fill_cells(&c[n++], &figures[i], &rep->fig.hist[i]);
+	nt_table(nt_run_out(r), nt_run_names(r), NULL, NULL, cell_fields, NT_COUNT(cell_fields), c, sizeof(c[0]), n);
 }
 
-static const char *count_text(uint64_t v, const char *one, char *buf, size_t size)
+void nt_tcp_hists_text(struct nt_run *r, const struct nt_tcp_report *rep)
+{
+	text_figures(r, rep);
+	for (size_t i = 0; i < NT_TCP_HISTS; i++) {
+		if (!(figures[i].drawn & tool_bit(r)) || !rep->fig.hist[i].count)
+			continue;
+		nt_text(nt_run_out(r), "\n");
+		nt_hist_text(nt_run_out(r), figures[i].title, &rep->fig.hist[i], figures[i].unit, figures[i].div);
+	}
+}
+
+const char *nt_tcp_count_text(uint64_t v, const char *one, char *buf, size_t size)
 {
 	char n[32];
 
@@ -227,8 +253,8 @@ static void text_sent(struct nt_run *r, const struct nt_tcp_report *rep)
 	char packets[48], segs[48], size[32];
 
 	nt_text(nt_run_out(r), "sent: %s in %s, %s (%.1f Mbit/s)\n",
-		count_text(segments, "segment", segs, sizeof(segs)),
-		count_text(nt_tcp_stat(rep, NT_STAT_TCP_SKBS), "packet", packets, sizeof(packets)),
+		nt_tcp_count_text(segments, "segment", segs, sizeof(segs)),
+		nt_tcp_count_text(nt_tcp_stat(rep, NT_STAT_TCP_SKBS), "packet", packets, sizeof(packets)),
 		nt_fmt_bytes(bytes, size, sizeof(size)),
 		rep->seconds > 0 ? (double)bytes * 8 / 1e6 / rep->seconds : 0);
 }
@@ -241,14 +267,14 @@ static void text_retransmits(struct nt_run *r, const struct nt_tcp_report *rep)
 	char segs[48], packets[48];
 
 	out_most(&rep->rows, &retrans, &lost);
-	nt_text(o, "retransmitted: %s", count_text(segments, "segment", segs, sizeof(segs)));
+	nt_text(o, "retransmitted: %s", nt_tcp_count_text(segments, "segment", segs, sizeof(segs)));
 	if (segments)
-		nt_text(o, " in %s", count_text(nt_tcp_stat(rep, NT_STAT_TCP_RETRANS_SKBS), "packet", packets,
+		nt_text(o, " in %s", nt_tcp_count_text(nt_tcp_stat(rep, NT_STAT_TCP_RETRANS_SKBS), "packet", packets,
 						sizeof(packets)));
 	if (sends(r) && segments)
 		nt_text(o, " (%.2f %% of those sent)", share(segments, nt_tcp_stat(rep, NT_STAT_TCP_SEGMENTS)));
 	if (failed)
-		nt_text(o, ", %s could not be sent", count_text(failed, "segment", segs, sizeof(segs)));
+		nt_text(o, ", %s could not be sent", nt_tcp_count_text(failed, "segment", segs, sizeof(segs)));
 	if (retrans || lost)
 		nt_text(o, "; out at a time: %llu retransmitted, %llu lost", (unsigned long long)retrans,
 			(unsigned long long)lost);
@@ -281,8 +307,8 @@ static void text_counts(struct nt_run *r, const struct nt_tcp_report *rep)
 	struct nt_out *o = nt_run_out(r);
 	char samples[48], conns[48], n[32];
 
-	nt_text(o, "%s of %s", count_text(nt_tcp_stat(rep, NT_STAT_EVENTS), "sample", samples, sizeof(samples)),
-		count_text(rep->rows.n, "connection", conns, sizeof(conns)));
+	nt_text(o, "%s of %s", nt_tcp_count_text(nt_tcp_stat(rep, NT_STAT_EVENTS), "sample", samples, sizeof(samples)),
+		nt_tcp_count_text(rep->rows.n, "connection", conns, sizeof(conns)));
 	for (size_t i = 0; i < NT_COUNT(left); i++)
 		if (nt_tcp_stat(rep, left[i].stat))
 			nt_text(o, "; %s %s", nt_fmt_count(nt_tcp_stat(rep, left[i].stat), n, sizeof(n)), left[i].what);
@@ -357,13 +383,7 @@ static void text(struct nt_run *r, const struct nt_tcp_report *rep)
 	if (!nt_tcp_stat(rep, NT_STAT_EVENTS))
 		return;
 	nt_text(o, "\n");
-	text_figures(r, rep);
-	for (size_t i = 0; i < NT_TCP_HISTS; i++) {
-		if (!figures[i].draw || !rep->fig.hist[i].count)
-			continue;
-		nt_text(o, "\n");
-		nt_hist_text(o, figures[i].title, &rep->fig.hist[i], figures[i].unit, figures[i].div);
-	}
+	nt_tcp_hists_text(r, rep);
 	if (opts_of(r)->bw_hist)
 		text_bandwidth(r, &rep->fig.tables);
 	if (opts_of(r)->grid)
@@ -377,7 +397,7 @@ static void raw(struct nt_run *r, const struct nt_tcp_report *rep)
 	struct nt_out *o = nt_run_out(r);
 	uint64_t retrans, lost;
 
-	for (size_t i = 0; i < NT_TCP_HISTS; i++) {
+	for (size_t i = 0; i < NT_TCP_HIST_SAMPLES; i++) {
 		const struct nt_hist *h = &rep->fig.hist[i];
 
 		for (unsigned int k = 0; k < NT_HIST_SLOTS; k++)
@@ -399,7 +419,9 @@ static void raw(struct nt_run *r, const struct nt_tcp_report *rep)
 
 void nt_tcp_show(struct nt_run *r, struct nt_tcp_report *rep)
 {
-	if (nt_out_format(nt_run_out(r)) == NT_JSON)
+	if (nt_tcp_desc_of(r)->perf)
+		nt_tcp_perf_show(r, rep);
+	else if (nt_out_format(nt_run_out(r)) == NT_JSON)
 		json(r, rep);
 	else if (opts_of(r)->raw)
 		raw(r, rep);

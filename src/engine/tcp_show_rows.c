@@ -16,6 +16,8 @@ struct shown {
 	uint64_t srtt_ns, cwnd, inflight;
 	double mbps;
 	uint32_t limit;
+	uint64_t rtt_min, rtt_p50, rtt_p99;		/* ns; tcp_perf_observer */
+	double retrans_pct;				/* of all that the connection has sent */
 };
 #define S(member) offsetof(struct shown, member)
 #define LIMITS "-|cwnd|rwnd|sndbuf"
@@ -32,14 +34,17 @@ static const struct nt_field fields[] = {
 	{ .name = "held by", .kind = NT_K_ENUM, .off = S(limit), .names = LIMITS },
 };
 
-static const char *end_text(const uint8_t *addr, __be16 port, char *buf, size_t size)
-{
-	char a[48];
-
-	nt_fmt_addr(addr, a, sizeof(a));
-	snprintf(buf, size, strchr(a, ':') ? "[%s]:%u" : "%s:%u", a, ntohs(port));
-	return buf;
-}
+static const struct nt_field perf_fields[] = {
+	{ .name = "local", .kind = NT_K_CSTR, .off = S(local_p), .flags = NT_F_LEFT },
+	{ .name = "remote", .kind = NT_K_CSTR, .off = S(remote_p), .flags = NT_F_LEFT },
+	{ .name = "retrans", .kind = NT_K_U64, .off = S(retrans), .flags = NT_F_GROUP },
+	{ .name = "% ever", .kind = NT_K_F64, .off = S(retrans_pct), .decimals = 2 },
+	{ .name = "RTT min", .kind = NT_K_NS_AS_US, .off = S(rtt_min), .flags = NT_F_IF_NONZERO },
+	{ .name = "p50", .kind = NT_K_NS_AS_US, .off = S(rtt_p50), .flags = NT_F_IF_NONZERO },
+	{ .name = "p99", .kind = NT_K_NS_AS_US, .off = S(rtt_p99), .flags = NT_F_IF_NONZERO },
+	{ .name = "cwnd", .kind = NT_K_U64, .off = S(cwnd), .flags = NT_F_GROUP },
+	{ .name = "held by", .kind = NT_K_ENUM, .off = S(limit), .names = LIMITS },
+};
 
 static double mean(uint64_t sum, uint64_t n)
 {
@@ -65,10 +70,11 @@ static uint32_t main_limit(const struct nt_tcp_conn *c)
 static void fill(struct shown *s, const struct nt_tcp_row *row)
 {
 	const struct nt_tcp_conn *c = &row->conn;
+	static struct nt_hist h;
 
 	s->row = row;
-	s->local_p = end_text(row->key.laddr, row->key.lport, s->local, sizeof(s->local));
-	s->remote_p = end_text(row->key.raddr, row->key.rport, s->remote, sizeof(s->remote));
+	s->local_p = nt_tcp_end_text(row->key.laddr, row->key.lport, s->local, sizeof(s->local));
+	s->remote_p = nt_tcp_end_text(row->key.raddr, row->key.rport, s->remote, sizeof(s->remote));
 	s->samples = c->samples;
 	s->srtt_ns = 1000 * rounded(c->srtt_sum, c->samples);
 	s->cwnd = rounded(c->cwnd_sum, c->samples);
@@ -76,16 +82,31 @@ static void fill(struct shown *s, const struct nt_tcp_row *row)
 	s->mbps = mean(c->kbps_sum, c->samples) / 1000;
 	s->retrans = c->retrans_segments;
 	s->limit = main_limit(c);
+	s->retrans_pct = c->last.data_segs_out ? 100.0 * c->last.total_retrans / c->last.data_segs_out : 0;
+	if (!row->rtts)
+		return;
+	nt_tcp_row_hist(row, &h);
+	s->rtt_min = 1000 * h.min;
+	s->rtt_p50 = 1000 * nt_hist_quantile(&h, .50);
+	s->rtt_p99 = 1000 * nt_hist_quantile(&h, .99);
 }
 
-static void json_rtt(struct nt_out *o, const struct nt_tcp_conn *c)
+static void json_rtt(struct nt_out *o, const struct nt_tcp_row *row)
 {
+	const struct nt_tcp_conn *c = &row->conn;
+	static struct nt_hist h;
+
 	nt_json_u64(o, "rtt_samples", c->rtt_samples);
 	if (!c->rtt_samples)
 		return;
 	nt_json_u64(o, "rtt_min_us", ~c->rtt_min_inv);
 	nt_json_f64(o, "rtt_avg_us", mean(c->rtt_sum, c->rtt_samples), 1);
 	nt_json_u64(o, "rtt_max_us", c->rtt_max);
+	if (!row->rtts)
+		return;
+	nt_tcp_row_hist(row, &h);
+	nt_json_u64(o, "rtt_p50_us", nt_hist_quantile(&h, .50));
+	nt_json_u64(o, "rtt_p99_us", nt_hist_quantile(&h, .99));
 }
 
 static void json_state(struct nt_out *o, const struct nt_tcp_conn *c, bool sends)
@@ -104,6 +125,8 @@ static void json_state(struct nt_out *o, const struct nt_tcp_conn *c, bool sends
 	nt_json_u64(o, "retrans_out_segments", c->last.retrans_out);
 	nt_json_u64(o, "lost_out_segments", c->last.lost_out);
 	nt_json_u64(o, "mss_bytes", c->last.mss);
+	nt_json_u64(o, "data_segments_sent_ever", c->last.data_segs_out);
+	nt_json_u64(o, "retransmitted_segments_ever", c->last.total_retrans);
 	nt_json_obj_end(o);
 	nt_json_obj(o, "limited");
 	nt_json_u64(o, "none", c->limited[NT_TCP_LIMIT_APP]);
@@ -127,7 +150,7 @@ static void json_key(struct nt_out *o, const struct nt_tcp_key *k)
 
 static void json_row(struct nt_run *r, const struct nt_tcp_row *row, double seconds)
 {
-	const struct nt_tcp_desc *d = nt_run_tool(r)->engine_data;
+	const struct nt_tcp_desc *d = nt_tcp_desc_of(r);
 	const struct nt_tcp_conn *c = &row->conn;
 	struct nt_out *o = nt_run_out(r);
 
@@ -145,7 +168,7 @@ static void json_row(struct nt_run *r, const struct nt_tcp_row *row, double seco
 	nt_json_u64(o, "retransmitted_segments", c->retrans_segments);
 	nt_json_u64(o, "retrans_out_max_segments", c->retrans_out_max);
 	nt_json_u64(o, "lost_out_max_segments", c->lost_out_max);
-	json_rtt(o, c);
+	json_rtt(o, row);
 	if (c->samples)
 		json_state(o, c, d->sends);
 	nt_json_obj_end(o);
@@ -165,14 +188,19 @@ void nt_tcp_show_rows(struct nt_run *r, struct nt_tcp_report *rep)
 {
 	size_t top = nt_run_common(r)->top, n = rep->rows.n < top ? rep->rows.n : top;
 	struct shown *s = calloc(n + 1, sizeof(*s));
+	bool perf = nt_tcp_desc_of(r)->perf;
 
-	nt_tcp_rows_rank(&rep->rows);
+	if (perf)
+		nt_tcp_rows_rank_harm(&rep->rows);
+	else
+		nt_tcp_rows_rank(&rep->rows);
 	for (size_t i = 0; s && i < n; i++)
 		fill(&s[i], &rep->rows.row[i]);
 	if (nt_out_format(nt_run_out(r)) == NT_JSON)
 		json_rows(r, rep, n);
 	else if (s && n)
-		nt_table(nt_run_out(r), nt_run_names(r), "top", NULL, fields, NT_COUNT(fields), s, sizeof(*s), n);
+		nt_table(nt_run_out(r), nt_run_names(r), "top", NULL, perf ? perf_fields : fields,
+			 perf ? NT_COUNT(perf_fields) : NT_COUNT(fields), s, sizeof(*s), n);
 	if (rep->rows.n > n)
 		nt_text(nt_run_out(r), "... %zu more (--top)\n", rep->rows.n - n);
 	if (rep->rows.left_out)
