@@ -136,6 +136,7 @@ if in_a nft 'add table inet t { chain p { type filter hook prerouting priority 0
 fi
 measure trace_ip_defrag "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
 measure tcp_rtt_inflight_hist "--rport 1" "" "--lport 5000"
+measure tcp_perf_observer "--rport 1" "" "--lport 5000"
 measure tcp_send_rtt_inflight_hist "--rport 1" "" "--lport 5000"
 # Threads, not packets: filters are names, and there are no expressions.
 measure sched_latency_monitor "--process nobody" "" "--process nt-bench"

@@ -28,7 +28,7 @@ static const struct nt_hook hooks[] = {
 	{ .stem = "retransmit_synack", .type = NT_HOOK_TP, .targets = "tcp:tcp_retransmit_synack", .need = NT_OPTIONAL,
 	  .loss = "SYN-ACKs that are sent again" },
 	{ .stem = "ack_update_rtt", .type = NT_HOOK_FUNC, .targets = "tcp_ack_update_rtt", .need = NT_OPTIONAL,
-	  .loss = "the RTT of single acknowledgements: there is the smoothed one only, and no detail of RTTs" },
+	  .loss = "the RTT of single acknowledgements, as figure and as detail" },
 	{ .stem = "send_reset", .type = NT_HOOK_TP, .targets = "tcp:tcp_send_reset", .need = NT_OPTIONAL,
 	  .loss = "resets that this host sends" },
 	{ .stem = "receive_reset", .type = NT_HOOK_TP, .targets = "tcp:tcp_receive_reset", .need = NT_OPTIONAL,
