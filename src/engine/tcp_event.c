@@ -10,7 +10,7 @@ struct shown {
 	struct nt_tcp_event e;
 	char local[64], remote[64], what[64];
 	const char *local_p, *remote_p, *what_p, *state_p, *error_p;
-	uint32_t rtt, handshake, failed, retrans, known;	/* has_mask 1: the event has it */
+	uint32_t rtt, handshake, failed, retrans, known, slow_start_ended;	/* has_mask 1: the event has it */
 };
 #define S(member) offsetof(struct shown, member)
 
@@ -41,8 +41,8 @@ static const struct nt_field fields[] = {
 	  .flags = NT_F_NO_TEXT },
 	{ .name = "cwnd_segments", .label = "cwnd", .kind = NT_K_U32, .off = S(e.state.cwnd), .width = 5,
 	  .has_off = S(known), .has_mask = 1 },
-	{ .name = "ssthresh_segments", .kind = NT_K_U32, .off = S(e.state.ssthresh), .has_off = S(known), .has_mask = 1,
-	  .flags = NT_F_NO_TEXT },
+	{ .name = "ssthresh_segments", .kind = NT_K_U32, .off = S(e.state.ssthresh),
+	  .has_off = S(slow_start_ended), .has_mask = 1, .flags = NT_F_NO_TEXT },
 	{ .name = "inflight_segments", .label = "out", .kind = NT_K_U32, .off = S(e.state.inflight), .width = 5,
 	  .has_off = S(known), .has_mask = 1 },
 	{ .name = "srtt_us", .kind = NT_K_U32, .off = S(e.state.srtt_us), .has_off = S(known), .has_mask = 1,
@@ -123,6 +123,7 @@ void nt_tcp_event_show(struct nt_run *r, const struct nt_tcp_event *e)
 	s.failed = e->kind == NT_TCP_FAILED;
 	s.retrans = e->kind == NT_TCP_RETRANS;
 	s.known = e->state.mss != 0;
+	s.slow_start_ended = s.known && e->state.ssthresh < 0x7fffffff;	/* TCP_INFINITE_SSTHRESH */
 	s.what_p = s.what;
 	fill_what(&s);
 	nt_stream_event(p->stream, &s);
