@@ -90,14 +90,25 @@ struct net_device___priv {	/* 6.10: private area became a flexible member */
 	__u8 priv[0];
 };
 
+struct in6_addr {
+	__u8 byte[16];		/* the kernel's is a union: taken whole */
+};
+
 struct sock_common {
+	__be32 skc_daddr, skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;			/* local port, host order */
 	unsigned short skc_family;
+	unsigned char skc_state;
 	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;	/* only with CONFIG_IPV6 */
 };
 
 struct sock {
 	struct sock_common __sk_common;
 	unsigned int sk_type : 16;	/* SOCK_STREAM ...; a bit-field before 5.6 */
+	int sk_err;
+	unsigned int sk_protocol : 8;	/* 5.6: 16 bits of its own */
 };
 
 struct sk_buff {
@@ -115,6 +126,7 @@ struct sk_buff {
 	__u16 transport_header, network_header, mac_header;
 	unsigned int tail, end;
 	unsigned char *head, *data;
+	char cb[48];
 };
 
 struct sk_buff___vlan_present {	/* 4.20 to 6.1: tag is there if the bit is set */
@@ -133,13 +145,33 @@ struct sk_buff___ip_summed {	/* a bit-field, like the tags above */
 	__u8 ip_summed : 2;
 };
 
-struct tcp_sock {
-	__u32 snd_nxt;
-};
-
 struct skb_shared_info {
 	unsigned short gso_size;
 	unsigned short gso_segs;
+};
+
+/* ---- TCP ---- */
+struct tcp_skb_cb {		/* in sk_buff.cb */
+	__u32 seq, end_seq;
+	__u16 tcp_gso_segs;
+	__u8 tcp_flags;		/* 6.15: 16 bits, whose lower ones these are */
+	__u32 ack_seq;
+};
+
+struct inet_sock {
+	__be16 inet_sport;	/* stays when skc_num has been given back */
+};
+
+struct inet_connection_sock {	/* a tcp_sock begins with it */
+	__u8 icsk_ca_state : 5;
+	__u8 icsk_retransmits, icsk_pending;
+};
+
+struct tcp_sock {
+	__u32 srtt_us;		/* eighths of microseconds */
+	__u32 snd_cwnd, snd_ssthresh, packets_out, sacked_out, lost_out, retrans_out;
+	__u32 mss_cache, snd_una, snd_nxt, data_segs_out, total_retrans;
+	__u8 chrono_type : 2;
 };
 
 /* ---- threads ---- */
@@ -173,10 +205,6 @@ struct frag_v4_compare_key {
 	__u32 user, vif;
 	__be16 id;
 	__u16 protocol;
-};
-
-struct in6_addr {
-	__u8 byte[16];		/* the kernel's is a union: taken whole */
 };
 
 struct frag_v6_compare_key {

@@ -14,6 +14,7 @@ int bench_bare(int argc, char **argv);
 int bench_frames(int argc, char **argv);
 int bench_ping(int argc, char **argv);
 int bench_tap(int argc, char **argv);
+int bench_tcp(int argc, char **argv);
 int bench_threads(int argc, char **argv);
 int bench_rwlock(int argc, char **argv);
 int bench_futex(int argc, char **argv);

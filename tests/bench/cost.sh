@@ -26,6 +26,7 @@ load() {
         kernel_icmp_rtt | icmp_drop_detector | trace_conntrack | system_network_latency_*) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
+        tcp_rtt_* | tcp_send_* | tcp_perf_*) in_a "$BENCH" tcp "$N" "$ROUNDS" ;;
         sched_latency_monitor | offcputime_ts | cpu_monitor | ksoftirqd_sched_latency)
             "$BENCH" threads "$N" "$ROUNDS"
             ;;
@@ -52,6 +53,7 @@ options() {
         qdisc_latency_details) echo "--interface va --summary" ;;
         system_network_latency_summary) echo "--phy-interface va --interval 1000" ;;
         system_network_latency_details) echo "--phy-interface va --rate 0" ;;
+        tcp_rtt_* | tcp_send_* | tcp_perf_*) echo "--interval 1000" ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag | trace_conntrack) echo "--interval 1000" ;;
         sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor | ksoftirqd_sched_latency)
             echo "--interval 1000"
@@ -139,6 +141,9 @@ if in_a nft 'add table inet t { chain p { type filter hook prerouting priority 0
     in_a nft flush ruleset
 fi
 measure trace_ip_defrag "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
+measure tcp_rtt_inflight_hist "--rport 1" "" "--lport 5000"
+measure tcp_perf_observer "--rport 1" "" "--lport 5000"
+measure tcp_send_rtt_inflight_hist "--rport 1" "" "--lport 5000"
 # Threads, not packets: filters are names, and there are no expressions.
 measure sched_latency_monitor "--process nobody" "" "--process nt-bench"
 measure offcputime_ts "--pid 2147483647" "" "--user-threads-only --user-stacks-only"

@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <pthread.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,6 +185,44 @@ int bench_threads(int argc, char **argv)
 		for (int i = 0; i < atoi(argv[0]); i++)
 			if (write(there[1], &c, 1) != 1 || read(back[0], &c, 1) != 1)
 				bench_die("pipe");
+		round_done(bench_now() - start);
+	}
+	return 0;
+}
+
+/* The two ends of a connection over the loopback device. */
+static void tcp_pair(int fd[2])
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(5000),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int one = 1, l = socket(AF_INET, SOCK_STREAM, 0);
+
+	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+	if (l < 0 || fd[0] < 0 || setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    bind(l, (void *)&to, sizeof(to)) || listen(l, 1) || connect(fd[0], (void *)&to, sizeof(to)))
+		bench_die("tcp");
+	fd[1] = accept(l, NULL, NULL);
+	for (int i = 0; i < 2; i++)
+		if (fd[i] < 0 || setsockopt(fd[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)))
+			bench_die("tcp");
+	close(l);
+}
+
+/* A byte there and a byte back: each segment acknowledges the one before. */
+int bench_tcp(int argc, char **argv)
+{
+	char c = 0;
+	int fd[2];
+
+	need(argc, 2);
+	tcp_pair(fd);
+	for (int round = 0; round <= atoi(argv[1]); round++) {
+		uint64_t start = bench_now();
+
+		for (int i = 0; i < atoi(argv[0]); i++)
+			for (int k = 0; k < 2; k++)
+				if (write(fd[k], &c, 1) != 1 || read(fd[!k], &c, 1) != 1)
+					bench_die("tcp");
 		round_done(bench_now() - start);
 	}
 	return 0;

@@ -15,6 +15,8 @@ static const struct command {
 	{ "echo", cmd_echo, "send UDP datagrams back" },
 	{ "rcvbuf", cmd_rcvbuf, "UDP receiver that does not read until the end" },
 	{ "tcp-connect", cmd_tcp_connect, "try TCP connections one after the other" },
+	{ "tcp-send", cmd_tcp_send, "send a stream over TCP, report TCP_INFO" },
+	{ "tcp-sink", cmd_tcp_sink, "take TCP connections and read them" },
 	{ "ping", cmd_ping, "ICMP or ICMPv6 echo with round-trip times" },
 	{ "badsum", cmd_badsum, "UDP packets with a wrong IP or UDP checksum" },
 	{ "raw", cmd_raw, "send given Ethernet frames" },

@@ -7,6 +7,8 @@ void cmd_sink(int argc, char **argv);
 void cmd_echo(int argc, char **argv);
 void cmd_rcvbuf(int argc, char **argv);
 void cmd_tcp_connect(int argc, char **argv);
+void cmd_tcp_send(int argc, char **argv);
+void cmd_tcp_sink(int argc, char **argv);
 void cmd_badsum(int argc, char **argv);
 void cmd_raw(int argc, char **argv);
 void cmd_ping(int argc, char **argv);
