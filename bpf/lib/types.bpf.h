@@ -29,6 +29,7 @@ struct user_pt_regs {
 };
 struct pt_regs {
 	struct user_pt_regs user_regs;
+	__u64 orig_x0;		/* regs[0] of a system call, which its result takes the place of */
 };
 #endif
 
@@ -90,13 +91,60 @@ struct net_device___priv {	/* 6.10: private area became a flexible member */
 	__u8 priv[0];
 };
 
+struct in6_addr {
+	__u8 byte[16];		/* the kernel's is a union: taken whole */
+};
+
 struct sock_common {
+	__be32 skc_daddr, skc_rcv_saddr;
+	__be16 skc_dport;
 	unsigned short skc_family;
 	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
 
 struct sock {
 	struct sock_common __sk_common;
+	struct { struct { int counter; } rmem_alloc; } sk_backlog;
+};
+
+struct sock___protocol {	/* 16 bits from 5.6 on, before a bit-field of 8 in 32 */
+	__u16 sk_protocol;
+};
+
+struct inet_sock {
+	__be16 inet_sport;
+};
+
+struct tcp_sock {
+	__u32 rcv_nxt, copied_seq;
+};
+
+struct udp_sock {
+	int forward_deficit;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+/* ---- open files ---- */
+struct inode {
+	unsigned short i_mode;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct sk_buff {
@@ -145,6 +193,7 @@ struct thread_info {
 struct task_struct {
 	struct thread_info thread_info;
 	struct sched_entity se;
+	struct files_struct *files;
 	unsigned int __state;
 	unsigned int flags;
 	int pid;		/* the thread's id */
@@ -163,10 +212,6 @@ struct frag_v4_compare_key {
 	__u32 user, vif;
 	__be16 id;
 	__u16 protocol;
-};
-
-struct in6_addr {
-	__u8 byte[16];		/* the kernel's is a union: taken whole */
 };
 
 struct frag_v6_compare_key {

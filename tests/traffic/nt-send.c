@@ -14,6 +14,7 @@ static const struct command {
 	{ "sink", cmd_sink, "receive and count UDP datagrams" },
 	{ "echo", cmd_echo, "send UDP datagrams back" },
 	{ "rcvbuf", cmd_rcvbuf, "UDP receiver that does not read until the end" },
+	{ "tcp", cmd_tcp, "send over a TCP connection" },
 	{ "tcp-connect", cmd_tcp_connect, "try TCP connections one after the other" },
 	{ "ping", cmd_ping, "ICMP or ICMPv6 echo with round-trip times" },
 	{ "badsum", cmd_badsum, "UDP packets with a wrong IP or UDP checksum" },
