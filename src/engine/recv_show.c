@@ -386,12 +386,17 @@ struct part {
 static const struct nt_field part_fields[] = {
 	{ .name = "part", .kind = NT_K_CSTR, .off = P(name), .flags = NT_F_LEFT },
 	{ .name = "calls", .kind = NT_K_U64, .off = P(calls), .flags = NT_F_GROUP },
-	{ .name = "p50", .kind = NT_K_NS_AS_US, .off = P(p50), .width = 8 },
-	{ .name = "p90", .kind = NT_K_NS_AS_US, .off = P(p90), .width = 8 },
-	{ .name = "p99", .kind = NT_K_NS_AS_US, .off = P(p99), .width = 8 },
-	{ .name = "max", .kind = NT_K_NS_AS_US, .off = P(max), .width = 8 },
-	{ .name = "sum", .kind = NT_K_NS_AS_US, .off = P(sum), .width = 8 },
-	{ .name = "%", .kind = NT_K_F64, .off = P(pct), .decimals = 1 },
+	{ .name = "p50", .kind = NT_K_NS_AS_US, .off = P(p50), .width = 8,
+	  .flags = NT_F_IF_NONZERO },
+	{ .name = "p90", .kind = NT_K_NS_AS_US, .off = P(p90), .width = 8,
+	  .flags = NT_F_IF_NONZERO },
+	{ .name = "p99", .kind = NT_K_NS_AS_US, .off = P(p99), .width = 8,
+	  .flags = NT_F_IF_NONZERO },
+	{ .name = "max", .kind = NT_K_NS_AS_US, .off = P(max), .width = 8,
+	  .flags = NT_F_IF_NONZERO },
+	{ .name = "sum", .kind = NT_K_NS_AS_US, .off = P(sum), .width = 8,
+	  .flags = NT_F_IF_NONZERO },
+	{ .name = "%", .kind = NT_K_F64, .off = P(pct), .decimals = 1, .flags = NT_F_IF_NONZERO },
 };
 
 static void parts_text(struct nt_run *r, const struct nt_recv_report *rep)
@@ -405,7 +410,7 @@ static void parts_text(struct nt_run *r, const struct nt_recv_report *rep)
 
 		row[i] = (struct part){ names[i], h->count, nt_hist_quantile(h, .5), nt_hist_quantile(h, .9),
 			nt_hist_quantile(h, .99), h->count ? h->max : 0, h->sum,
-			rep->sums.n.total_ns ? 100 * (double)h->sum / (double)rep->sums.n.total_ns : 0 };
+			rep->sums.n.total_ns && i != NT_RECV_BUSY ? 100 * (double)h->sum / (double)rep->sums.n.total_ns : 0 };
 	}
 	nt_table(nt_run_out(r), nt_run_names(r), NULL, "time in receive calls", part_fields, NT_COUNT(part_fields), row,
 		 sizeof(*row), NT_RECV_BYTES);

@@ -26,6 +26,7 @@ load() {
         kernel_icmp_rtt | icmp_drop_detector | trace_conntrack) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
+        syscall_recv_latency) "$BENCH" recv "$N" "$ROUNDS" ;;
         sched_latency_monitor | offcputime_ts | cpu_monitor | ksoftirqd_sched_latency)
             "$BENCH" threads "$N" "$ROUNDS"
             ;;
@@ -51,7 +52,8 @@ options() {
         *_drop_detector) path_options ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag | trace_conntrack) echo "--interval 1000" ;;
-        sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor | ksoftirqd_sched_latency)
+        sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor | ksoftirqd_sched_latency | \
+            syscall_recv_latency)
             echo "--interval 1000"
             ;;
     esac
@@ -140,3 +142,4 @@ measure futex "--pid 2147483647" "" "--op wait"
 measure pthread_rwlock_wrlock "--pid 1" "" "--min-us 1000"
 measure cpu_monitor - "" "--cpus 0"    # on one CPU nothing is rejected
 measure ksoftirqd_sched_latency - "" ""    # threads that are none of its own
+measure syscall_recv_latency "--port 1" "" "--port 7000"

@@ -1,5 +1,6 @@
 /* nt-recv: makes exactly known receive calls on one socket and reports what each kind came to. */
 #include "common.h"
+#include "recv_uring.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,7 +16,7 @@
 #define MESSAGES_MAX 64
 
 enum proto { TCP, UDP };
-enum call { RECVFROM, RECVMSG, RECVMMSG, READ, READV, RECV32 };
+enum call { RECVFROM, RECVMSG, RECVMMSG, READ, READV, RECV32, URING };
 
 static struct addr own;
 static uint64_t port, size = 4096, count, again, zero, timeout_us, pause_us, messages = 1, cpu = UINT64_MAX;
@@ -27,8 +28,8 @@ static const struct opt opts[] = {
 	{ "proto", OPT_CHOICE, &proto, "tcp|udp", "of the socket; tcp takes one connection", 0, 0, false },
 	{ "bind", OPT_ADDR, &own, "ADDR", "own address, IPv4 or IPv6", 0, 0, true },
 	OPT_PORT("port", &port, "own port", true),
-	{ "call", OPT_CHOICE, &call, "recvfrom|recvmsg|recvmmsg|read|readv|recv32",
-	  "the system call; default recvfrom; recv32: as 32-bit programs of x86 do it", 0, 0, false },
+	{ "call", OPT_CHOICE, &call, "recvfrom|recvmsg|recvmmsg|read|readv|recv32|uring",
+	  "the system call; default recvfrom; recv32: as 32-bit programs of x86 do it; uring: by io_uring", 0, 0, false },
 	{ "size", OPT_U64, &size, "BYTES", "of the buffer; default 4096", 1, 1 << 26, false },
 	{ "messages", OPT_U64, &messages, "N", "of recvmmsg; default 1", 1, MESSAGES_MAX, false },
 	{ "count", OPT_U64, &count, "N", "calls that get data; default: until the end of the stream", 0, 0, false },
@@ -94,6 +95,7 @@ static ssize_t call_once(int fd, void *buf, size_t len, int flags)
 	case RECVMSG: return recvmsg(fd, &msg, flags);
 	case RECVMMSG: return call_mmsg(fd, buf, flags);
 	case RECV32: return call_recv32(fd, buf, len, flags);
+	case URING: return uring_recv(fd, buf, len);
 	default: return recvfrom(fd, buf, len, flags, NULL, NULL);
 	}
 }
