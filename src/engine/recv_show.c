@@ -232,7 +232,7 @@ static double us(uint64_t ns)
 
 static void verdict_json(struct nt_out *o, const struct nt_recv_counts *n)
 {
-	static const char *const names[] = { "no_data_pct", "wakeup_pct", "work_pct", "application_pct" };
+	static const char *const names[] = { "wait_pct", "wakeup_pct", "work_pct", "application_pct" };
 	struct nt_recv_verdict v;
 
 	nt_recv_judge(n, &v);

@@ -33,3 +33,11 @@ ROW='def row($port): .[-1].sockets | map(select(.local_port == $port)); def near
 only() {
     check_jq "$1: only that socket" "$1" "$ROW .[-1] | (.sockets | length) == 1 and .calls == ($3).calls and (.sockets[0] | .local_port == $2 and same($3))"
 }
+# From 6.13 on these programs can be preempted, and one that would run meanwhile on that CPU is skipped.
+lost_nothing() {
+    if kernel_at_least 6.13; then
+        check_jq "lost by $1: nothing but others' calls" "$1" '.[-1].lost | .probe_missed < 200 and (del(.probe_missed) | add) == 0'
+    else
+        lost_zero "$1"
+    fi
+}

@@ -33,19 +33,19 @@ static const struct nt_opt opts[] = {
 	  .help = "threads that are in a call at a time, and sockets in an interval" },
 };
 
+#define OTHER(stem_, type_, target, family) \
+	{ .stem = stem_, .type = type_, .targets = target, .need = NT_OPTIONAL, .wanted = nt_recv_wants_other, \
+	  .loss = "receives by io_uring, 32-bit programs and the kernel (" family ")" }
+
 static const struct nt_hook hooks[] = {
 	{ .stem = "sys_enter", .type = NT_HOOK_TP, .targets = "raw_syscalls:sys_enter", .flags = NT_HOOK_ENTRY },
 	{ .stem = "sys_exit", .type = NT_HOOK_TP, .targets = "raw_syscalls:sys_exit" },
 	{ .stem = "sched_switch", .type = NT_HOOK_TP, .targets = "sched:sched_switch" },
 	{ .stem = "sched_waking", .type = NT_HOOK_TP, .targets = "sched:sched_waking" },
-	{ .stem = "inet_recv", .type = NT_HOOK_FUNC, .targets = "inet_recvmsg", .need = NT_OPTIONAL,
-	  .wanted = nt_recv_wants_other, .loss = "receives by io_uring, 32-bit programs and the kernel itself (IPv4)" },
-	{ .stem = "inet_recv_end", .type = NT_HOOK_RET, .targets = "inet_recvmsg", .need = NT_OPTIONAL,
-	  .wanted = nt_recv_wants_other, .loss = "the same" },
-	{ .stem = "inet6_recv", .type = NT_HOOK_FUNC, .targets = "inet6_recvmsg", .need = NT_OPTIONAL,
-	  .wanted = nt_recv_wants_other, .loss = "the same of IPv6, unless inet_recvmsg is for both (4.19)" },
-	{ .stem = "inet6_recv_end", .type = NT_HOOK_RET, .targets = "inet6_recvmsg", .need = NT_OPTIONAL,
-	  .wanted = nt_recv_wants_other, .loss = "the same of IPv6" },
+	OTHER("inet_recv", NT_HOOK_FUNC, "inet_recvmsg", "IPv4"),
+	OTHER("inet_recv_end", NT_HOOK_RET, "inet_recvmsg", "IPv4"),
+	OTHER("inet6_recv", NT_HOOK_FUNC, "inet6_recvmsg", "IPv6; 4.19 has one hook for both"),
+	OTHER("inet6_recv_end", NT_HOOK_RET, "inet6_recvmsg", "IPv6; 4.19 has one hook for both"),
 	{ .stem = "process_exit", .type = NT_HOOK_TP, .targets = "sched:sched_process_exit", .need = NT_OPTIONAL,
 	  .flags = NT_HOOK_EOL, .loss = "a thread that dies in a call is shown as waiting until its number is used again" },
 	{ .stem = "process_fork", .type = NT_HOOK_TP, .targets = "sched:sched_process_fork", .need = NT_OPTIONAL,

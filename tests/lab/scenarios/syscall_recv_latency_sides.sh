@@ -21,7 +21,7 @@ nt_stop sidestext
 check_jq "a slow application: data wait 50 ms for it" sides "$ROW row(7010)[0] | same($R10) and .limited_by == \"application\" and .application_pct > 80 and
     .calls_with_data_waiting >= .calls - 3 and .recv_queue_max_bytes >= 4000 and .application_us > 45000 * (.calls - 4)"
 check_jq "one that polls waits for data there" sides "$ROW row(7011)[0] | same($R11) and .calls == 50 and .again == 0 and .wait_us == 0 and .poll_us > 400000 and
-    .limited_by == \"sender\" and .no_data_pct > 80 and .calls_with_data_waiting == 50"
+    .limited_by == \"sender\" and .wait_pct > 80 and .calls_with_data_waiting == 50"
 check "text says who" "$(grep -c '^limited by the application: ' sidestext.txt)" '>=' 1
 
 # --- filters ---------------------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ nt_start edge $TOOL --port 7015 $DIRECT -i 0.2
 udp --to 10.77.0.2 --port 7015 --count 3
 wait_for 20 eval '[ "$(jq -Rn "[inputs | fromjson? | select(.type == \"interval\").calls] | add" edge.json)" = 2 ]'
 nt_stop edge
-check_jq "a call that had begun before, one that has not ended" edge '.[-1] | .calls == 2 and .lost.unmatched == 1 and (.lost | del(.unmatched) | add) == 0 and
+check_jq "a call that had begun before, one that has not ended" edge '.[-1] | .calls == 2 and .lost.unmatched == 1 and (.lost | del(.unmatched, .probe_missed) | add) == 0 and
     .open.calls == 1 and .open.waiting == 1 and .open.longest_us > 0'
 bg_stop r15
 
@@ -70,7 +70,7 @@ R16=$(done_of r16)
 bg_stop hog
 nt_stop fifo
 nt_stop fifotext
-lost_zero fifo
+lost_nothing fifo
 check_jq "woken, and up to 5 ms without a CPU" fifo "$ROW (row(7016)[0] | same($R16)) and (.[-1] | .wakeup.max > 4000 and .wakeup.max < 5600 and .wakeup.p50 < 5600)"
 check_jq "each of 2 ms is shown" fifo '[.[] | select(.type == "event")] as $e | ($e | length) >= 10 and all($e[]; .wakeup_us >= 2000 and .wakeup_us < 5600 and
     .comm == "r16" and .local_port == 7016 and .syscall == "recvfrom") and ([.[-1].wakeup.buckets[] | select(.[0] >= 2048) | .[2]] | add) <= ($e | length) and
