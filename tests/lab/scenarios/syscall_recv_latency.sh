@@ -8,12 +8,14 @@
 . "$LAB_DIR/recv.sh"
 
 # --- one byte each 10 ms ------------------------------------------------------------------------------
-# Beside it another program reads files: calls that do not matter. Its programs are not preempted (lost_nothing).
-nt_start byte $TOOL $PORTS
+# Beside it another program reads files and asks a netlink socket: calls that do not matter. It is not preempted
+# by the reader (lost_nothing).
+# shellcheck disable=SC2046
+nt_start byte $TOOL $(in_guest || echo $PORTS)
 nt_start raw $TOOL $PORTS $DIRECT --attach kprobe -i 0.2
 nt_start_text text $TOOL $PORTS $DIRECT -v
 reader r0 --bind 10.77.0.2 --port 7000
-bg files chrt -f 1 bash -c 'while :; do cat "$BASH" >/dev/null; sleep 0.02; done'
+bg files chrt -f 1 bash -c 'while :; do cat "$BASH" >/dev/null; ip -br link >/dev/null; sleep 0.02; done'
 tcp --to 10.77.0.2 --port 7000 --count 100 --size 1
 R0=$(done_of r0)
 bg_stop files
