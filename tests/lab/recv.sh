@@ -9,8 +9,8 @@ PORTS="--port 7000-7099"
 # Without the hooks that only receives past these need: attaching functions takes long under emulation.
 DIRECT="--syscalls recvfrom,recvmsg,recvmmsg,read,readv"
 # On a busy host sends come late and together, and the reader waits for a CPU: bounds in us and in percent.
-FROM=$(in_guest && echo 9800 || echo 1000) TO=$(in_guest && echo 10200 || echo 1000000)
-SHARE=$(in_guest && echo 95 || echo 10)
+FROM=$(in_guest && echo 9500 || echo 1000) TO=$(in_guest && echo 10500 || echo 1000000)
+SHARE=$(in_guest && echo 90 || echo 10)
 
 # reader NAME ARGS...: nt-recv in b, until its socket is there.
 reader() {
