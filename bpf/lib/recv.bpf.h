@@ -147,10 +147,10 @@ NT_INLINE __u32 nt_recv_phase_off(const bool direct, bool preempt, struct task_s
 	__u64 state = nt_task_state(direct, p);
 
 	if (preempt)
-		return NT_RECV_OFF;
+		return NT_RECV_PREEMPTED;
 	if (state & NT_TASK_INTERRUPTIBLE)
 		return NT_RECV_WAITS;
-	return !state || (state & NT_TASK_WAKING) ? NT_RECV_WOKEN : NT_RECV_OFF;
+	return !state || (state & NT_TASK_WAKING) ? NT_RECV_WOKEN : NT_RECV_BLOCKED;
 }
 
 NT_INLINE void nt_recv_leaves_cpu(const bool direct, bool preempt, struct task_struct *p)
@@ -172,8 +172,10 @@ NT_INLINE void nt_recv_gets_cpu(const bool direct, struct task_struct *p)
 	if (!c)
 		return;
 	time = nt_since(c->mark_ns, bpf_ktime_get_ns());
-	if (c->phase == NT_RECV_OFF)
-		c->off_ns += time;
+	if (c->phase == NT_RECV_PREEMPTED)
+		c->preempted_ns += time;
+	else if (c->phase == NT_RECV_BLOCKED)
+		c->blocked_ns += time;
 	else if (c->phase == NT_RECV_WOKEN || (c->phase == NT_RECV_WAITS && c->woken_ns))
 		c->wakeup_ns += time;	/* WAITS: the wakeup came just before the switch */
 	else if (c->phase == NT_RECV_WAITS)
@@ -289,7 +291,8 @@ NT_INLINE void nt_recv_count(struct nt_recv_counts *n, const struct nt_recv_even
 	__sync_fetch_and_add(&n->total_ns, e->total_ns);
 	__sync_fetch_and_add(&n->wait_ns, c->wait_ns);
 	__sync_fetch_and_add(&n->wakeup_ns, c->wakeup_ns);
-	__sync_fetch_and_add(&n->off_ns, c->off_ns);
+	__sync_fetch_and_add(&n->preempted_ns, c->preempted_ns);
+	__sync_fetch_and_add(&n->blocked_ns, c->blocked_ns);
 	__sync_fetch_and_add(&n->poll_ns, c->poll_ns);
 	__sync_fetch_and_add(&n->queued_bytes, c->queued);
 	__sync_fetch_and_add(&n->migrations, c->migrations);

@@ -15,14 +15,16 @@ enum nt_recv_phase {			/* what the thread in a call does */
 	NT_RECV_RUNS,
 	NT_RECV_WAITS,			/* sleeps until data come (or a timeout, a signal) */
 	NT_RECV_WOKEN,			/* has been woken, has no CPU yet */
-	NT_RECV_OFF,			/* off its CPU for another reason: preempted, a lock, a page */
+	NT_RECV_PREEMPTED,		/* put off its CPU */
+	NT_RECV_BLOCKED,		/* sleeps for something else: the socket's lock, a page */
 };
 
 struct nt_recv_call {			/* a thread in a receive call, by its tid */
 	__u64 since_ns;
 	__u64 mark_ns;			/* of the last change of phase */
 	__u64 woken_ns;			/* woken before it was off its CPU; 0: no */
-	__u64 wait_ns, wakeup_ns, off_ns;
+	__u64 wait_ns, wakeup_ns;
+	__u64 preempted_ns, blocked_ns;	/* parts of the work */
 	__u64 busy_ns;			/* before the call, since it last received or polled; ~0: not known */
 	__u64 poll_ns;			/* in poll calls since it last received */
 	__u64 messages;			/* recvmmsg: its array in user space */
@@ -34,7 +36,7 @@ struct nt_recv_call {			/* a thread in a receive call, by its tid */
 	__u32 wanted;			/* bytes that were asked for, of read and recvfrom; else 1 */
 	struct nt_flow flow;		/* source: the socket's own end */
 };
-NT_ASSERT_SIZE(struct nt_recv_call, 160);
+NT_ASSERT_SIZE(struct nt_recv_call, 168);
 
 struct nt_recv_event {			/* a call that ended */
 	__u64 ts_ns, total_ns, work_ns;
@@ -45,7 +47,7 @@ struct nt_recv_event {			/* a call that ended */
 	__u32 over;			/* of at least the threshold: to be shown */
 	char comm[16];
 };
-NT_ASSERT_SIZE(struct nt_recv_event, 224);
+NT_ASSERT_SIZE(struct nt_recv_event, 232);
 
 struct nt_recv_thread {			/* a thread that receives, by its tid */
 	__u64 end_ns;			/* of its last receive call */
@@ -66,7 +68,7 @@ enum nt_recv_hist {
 struct nt_recv_counts {
 	__u64 calls, bytes, messages;
 	__u64 eof, again, timeouts, errors;	/* again: EAGAIN at once; timeouts: after a wait; errors: all others */
-	__u64 total_ns, wait_ns, wakeup_ns, off_ns;
+	__u64 total_ns, wait_ns, wakeup_ns, preempted_ns, blocked_ns;
 	__u64 poll_ns;
 	__u64 late, late_ns;		/* calls that found data waiting, and for how long the thread was busy before */
 	__u64 queued_bytes;		/* sum of Recv-Q at the starts */
@@ -99,7 +101,7 @@ struct nt_recv_val {
 	__u32 tid;
 	char comm[16];			/* of the last thread */
 };
-NT_ASSERT_SIZE(struct nt_recv_val, 168);
+NT_ASSERT_SIZE(struct nt_recv_val, 176);
 
 /* NT_CONST_TOOL2: threshold in ns, ~0: none. NT_CONST_TOOL3: enum nt_recv_measure that the threshold is on, and
  * << 8 the one by which the slowest calls are told: those of at least what nt_slowest holds are sent. */

@@ -34,7 +34,7 @@ bool nt_recv_wants_other(const void *opts);
 /* Where the time went that passed until the program had its data, and who the greatest part belongs to. */
 enum nt_recv_side {
 	NT_RECV_SENDER,			/* there were no data: sender or network */
-	NT_RECV_SCHEDULER,		/* woken, but no CPU */
+	NT_RECV_SCHEDULER,		/* woken or in the middle of its work, but no CPU */
 	NT_RECV_KERNEL,			/* copying, locks, protocol */
 	NT_RECV_APPLICATION,		/* data waited while the thread did something else */
 	NT_RECV_SIDES,

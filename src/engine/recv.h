@@ -47,6 +47,8 @@ struct nt_recv_priv {
 /* recv_socks.c: appends and empties the map; adds one report's to the other's; keeps the first max of them. */
 void nt_recv_socks_read(struct nt_run *r, const char *map, struct nt_recv_socks *s);
 void nt_recv_socks_add(struct nt_recv_socks *all, const struct nt_recv_socks *now, size_t max);
+/* All of the calls but wait and wakeup, ns. */
+uint64_t nt_recv_work(const struct nt_recv_counts *n);
 void nt_recv_socks_sort(struct nt_recv_socks *s, enum nt_recv_sort by);
 
 /* recv_show.c: members of the open record, or the text; reorders sockets and slowest. */

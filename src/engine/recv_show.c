@@ -73,7 +73,8 @@ static const struct nt_field call_fields[] = {
 	{ .name = "wait_us", .kind = NT_K_NS_AS_US, .off = C(e.call.wait_ns) },
 	{ .name = "wakeup_us", .kind = NT_K_NS_AS_US, .off = C(e.call.wakeup_ns) },
 	{ .name = "work_us", .kind = NT_K_NS_AS_US, .off = C(e.work_ns) },
-	{ .name = "off_cpu_us", .kind = NT_K_NS_AS_US, .off = C(e.call.off_ns) },
+	{ .name = "preempted_us", .kind = NT_K_NS_AS_US, .off = C(e.call.preempted_ns) },
+	{ .name = "blocked_us", .kind = NT_K_NS_AS_US, .off = C(e.call.blocked_ns) },
 	{ .name = "busy_us", .kind = NT_K_NS_AS_US, .off = C(e.call.busy_ns), .has_off = C(has_busy), .has_mask = 1 },
 	{ .name = "recv_queue_bytes", .kind = NT_K_U32, .off = C(e.call.queued) },
 	{ .name = "bytes", .kind = NT_K_U64, .off = C(e.bytes) },
@@ -119,8 +120,10 @@ static void call_text(struct nt_run *r, const struct shown_call *s)
 	nt_text(o, "    %s, Recv-Q %u, cpu %u", sock, c->queued, c->cpu);
 	if (c->migrations)
 		nt_text(o, " to %u", c->cpu_now);
-	if (c->off_ns)
-		nt_text(o, ", %s of the work off its CPU", nt_fmt_ns(c->off_ns, work, sizeof(work)));
+	if (c->preempted_ns)
+		nt_text(o, ", preempted for %s", nt_fmt_ns(c->preempted_ns, work, sizeof(work)));
+	if (c->blocked_ns)
+		nt_text(o, ", blocked for %s", nt_fmt_ns(c->blocked_ns, work, sizeof(work)));
 	nt_text(o, "%s%s\n", s->error_p ? ", " : "", s->error_p ? s->error_p : "");
 }
 
@@ -195,7 +198,7 @@ static void fill_sock(struct shown_sock *t, const struct nt_recv_sock *s)
 	nt_recv_judge(&s->val.n, &v);
 	t->s = s;
 	t->calls = s->val.n.calls;
-	t->work_ns = v.ns[NT_RECV_KERNEL];
+	t->work_ns = nt_recv_work(&s->val.n);
 	t->queued_max = s->val.queued_max;
 	t->by_p = v.limited_by ? v.limited_by : "-";
 	process_text(s->val.comm, s->key.tgid, t->process, sizeof(t->process));
@@ -232,7 +235,7 @@ static double us(uint64_t ns)
 
 static void verdict_json(struct nt_out *o, const struct nt_recv_counts *n)
 {
-	static const char *const names[] = { "wait_pct", "wakeup_pct", "work_pct", "application_pct" };
+	static const char *const names[] = { "sender_pct", "scheduler_pct", "kernel_pct", "application_pct" };
 	struct nt_recv_verdict v;
 
 	nt_recv_judge(n, &v);
@@ -243,8 +246,6 @@ static void verdict_json(struct nt_out *o, const struct nt_recv_counts *n)
 
 static void counts_json(struct nt_out *o, const struct nt_recv_counts *n)
 {
-	uint64_t idle = n->wait_ns + n->wakeup_ns;
-
 	nt_json_u64(o, "calls", n->calls);
 	nt_json_u64(o, "bytes", n->bytes);
 	nt_json_u64(o, "messages", n->messages);
@@ -256,8 +257,9 @@ static void counts_json(struct nt_out *o, const struct nt_recv_counts *n)
 	nt_json_f64(o, "total_us", us(n->total_ns), 3);
 	nt_json_f64(o, "wait_us", us(n->wait_ns), 3);
 	nt_json_f64(o, "wakeup_us", us(n->wakeup_ns), 3);
-	nt_json_f64(o, "work_us", us(n->total_ns > idle ? n->total_ns - idle : 0), 3);
-	nt_json_f64(o, "off_cpu_us", us(n->off_ns), 3);
+	nt_json_f64(o, "work_us", us(nt_recv_work(n)), 3);
+	nt_json_f64(o, "preempted_us", us(n->preempted_ns), 3);
+	nt_json_f64(o, "blocked_us", us(n->blocked_ns), 3);
 	nt_json_f64(o, "poll_us", us(n->poll_ns), 3);
 	nt_json_u64(o, "calls_with_data_waiting", n->late);
 	nt_json_f64(o, "application_us", us(n->late_ns), 3);
@@ -421,7 +423,7 @@ static void verdict_text(struct nt_out *o, const struct nt_recv_counts *n)
 	static const char *const who[] = { "sender", "scheduler", "kernel", "application" };
 	static const char *const what[] = {
 		"the sender or the network: data are read as they come",
-		"the scheduler: data are there, the woken reader gets no CPU",
+		"the scheduler: data are there, the reader has no CPU",
 		"the kernel: copying and protocol take the time",
 		"the application: data wait in Recv-Q while it does not read",
 	};
@@ -433,9 +435,9 @@ static void verdict_text(struct nt_out *o, const struct nt_recv_counts *n)
 	for (size_t i = 0; i < NT_RECV_SIDES; i++)
 		if (!strcmp(v.limited_by, who[i]))
 			nt_text(o, "limited by %s\n", what[i]);
-	nt_text(o, "  wait %.1f %%, wakeup %.1f %%, work %.1f %%, busy with data waiting %.1f %%\n", v.pct[0], v.pct[1],
-		v.pct[2], v.pct[3]);
-	nt_text(o, "  %.1f %% of the calls found data\n", n->calls ? 100 * (double)n->late / (double)n->calls : 0);
+	nt_text(o, "  sender %.1f %%, scheduler %.1f %%, kernel %.1f %%, application %.1f %%; %.1f %% of the calls found data\n",
+		v.pct[0], v.pct[1], v.pct[2], v.pct[3],
+		n->calls ? 100 * (double)n->late / (double)n->calls : 0);
 }
 
 static void hists_text(struct nt_out *o, const struct nt_recv_report *rep)

@@ -9,13 +9,13 @@
 void nt_recv_judge(const struct nt_recv_counts *n, struct nt_recv_verdict *v)
 {
 	static const char *const names[] = { "sender", "scheduler", "kernel", "application" };
-	uint64_t idle = n->wait_ns + n->wakeup_ns, sum = 0;
+	uint64_t other = n->wait_ns + n->wakeup_ns + n->preempted_ns, sum = 0;
 	size_t most = 0;
 
 	memset(v, 0, sizeof(*v));
 	v->ns[NT_RECV_SENDER] = n->wait_ns + n->poll_ns;
-	v->ns[NT_RECV_SCHEDULER] = n->wakeup_ns;
-	v->ns[NT_RECV_KERNEL] = n->total_ns > idle ? n->total_ns - idle : 0;
+	v->ns[NT_RECV_SCHEDULER] = n->wakeup_ns + n->preempted_ns;
+	v->ns[NT_RECV_KERNEL] = n->total_ns > other ? n->total_ns - other : 0;
 	v->ns[NT_RECV_APPLICATION] = n->late_ns;
 	for (size_t i = 0; i < NT_RECV_SIDES; i++) {
 		sum += v->ns[i];
@@ -118,19 +118,22 @@ void nt_recv_socks_add(struct nt_recv_socks *all, const struct nt_recv_socks *no
 }
 
 /* ---- order ---- */
+uint64_t nt_recv_work(const struct nt_recv_counts *n)
+{
+	uint64_t idle = n->wait_ns + n->wakeup_ns;
+
+	return n->total_ns > idle ? n->total_ns - idle : 0;
+}
+
 static uint64_t rank(const struct nt_recv_val *v, enum nt_recv_sort by)
 {
-	struct nt_recv_verdict verdict;
-
 	switch (by) {
 	case NT_RECV_BY_WAKEUP: return v->n.wakeup_ns;
 	case NT_RECV_BY_APPLICATION: return v->n.late_ns;
 	case NT_RECV_BY_QUEUE: return v->queued_max;
 	case NT_RECV_BY_BYTES: return v->n.bytes;
 	case NT_RECV_BY_CALLS: return v->n.calls;
-	default:
-		nt_recv_judge(&v->n, &verdict);
-		return verdict.ns[NT_RECV_KERNEL];
+	default: return nt_recv_work(&v->n);
 	}
 }
 

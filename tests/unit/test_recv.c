@@ -32,6 +32,8 @@ static void test_judges(void)
 		   "woken late");
 	test_judge((struct nt_recv_counts){ .total_ns = 10 * MS, .wait_ns = 1 * MS, .wakeup_ns = 1 * MS }, "kernel", 80,
 		   "work");
+	test_judge((struct nt_recv_counts){ .total_ns = 10 * MS, .wakeup_ns = 1 * MS, .preempted_ns = 6 * MS,
+					    .blocked_ns = 2 * MS }, "scheduler", 70, "preempted in its work");
 	test_judge((struct nt_recv_counts){ .total_ns = 10 * MS, .late_ns = 90 * MS, .late = 1 }, "application", 90,
 		   "data wait for a busy thread");
 	test_judge((struct nt_recv_counts){ .total_ns = 5 * MS, .wait_ns = 6 * MS }, "sender", 100,

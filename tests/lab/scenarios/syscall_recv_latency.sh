@@ -26,7 +26,7 @@ for name in byte raw; do
     check_jq "$name: as many calls, bytes and ends as the reader has" $name "$ROW row(7000) | length == 1 and (.[0] | same($R0) and .eof == 1 and .bytes == 100 and
         .protocol == \"tcp\" and .local_ip == \"10.77.0.2\" and .remote_ip == \"10.77.0.1\" and .comm == \"r0\" and .fd > 0 and .ip_version == 4)"
     check_jq "$name: 10 ms each, nearly all without data" $name "$ROW .[-1] | (.total.p50 | near($FROM; $TO)) and (.wait.p50 | near($FROM; $TO)) and
-        .wait_pct > $SHARE and .total.count == .calls and .work.count == .calls and .bytes_per_call.max <= 100"
+        .sender_pct > $SHARE and .total.count == .calls and .work.count == .calls and .bytes_per_call.max <= 100"
     check_jq "$name: the parts are the whole" $name '.[-1] | (.wait.sum + .wakeup.sum + .work.sum - .total.sum | fabs) < 1 and
         (.total_us - .total.sum | fabs) < 1 and .total_us <= '"$(jq .spent_us <<<"$R0")"' + 1'
     check_jq "$name: nobody else's reads" $name "$ROW .[-1] | (.sockets | length) == 1 and .calls == $(jq .calls <<<"$R0") and
