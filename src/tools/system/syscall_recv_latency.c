@@ -35,7 +35,7 @@ static const struct nt_opt opts[] = {
 
 #define OTHER(stem_, type_, target, family) \
 	{ .stem = stem_, .type = type_, .targets = target, .need = NT_OPTIONAL, .wanted = nt_recv_wants_other, \
-	  .loss = "receives by io_uring, 32-bit programs and the kernel (" family ")" }
+	  .loss = "receives by io_uring, 32-bit programs, the kernel (" family ")" }
 
 static const struct nt_hook hooks[] = {
 	{ .stem = "sys_enter", .type = NT_HOOK_TP, .targets = "raw_syscalls:sys_enter", .flags = NT_HOOK_ENTRY },
@@ -44,10 +44,10 @@ static const struct nt_hook hooks[] = {
 	{ .stem = "sched_waking", .type = NT_HOOK_TP, .targets = "sched:sched_waking" },
 	OTHER("inet_recv", NT_HOOK_FUNC, "inet_recvmsg", "IPv4"),
 	OTHER("inet_recv_end", NT_HOOK_RET, "inet_recvmsg", "IPv4"),
-	OTHER("inet6_recv", NT_HOOK_FUNC, "inet6_recvmsg", "IPv6; 4.19 has one hook for both"),
-	OTHER("inet6_recv_end", NT_HOOK_RET, "inet6_recvmsg", "IPv6; 4.19 has one hook for both"),
+	OTHER("inet6_recv", NT_HOOK_FUNC, "inet6_recvmsg", "IPv6, but on 4.19"),
+	OTHER("inet6_recv_end", NT_HOOK_RET, "inet6_recvmsg", "IPv6, but on 4.19"),
 	{ .stem = "process_exit", .type = NT_HOOK_TP, .targets = "sched:sched_process_exit", .need = NT_OPTIONAL,
-	  .flags = NT_HOOK_EOL, .loss = "a thread that dies in a call is shown as waiting until its number is used again" },
+	  .flags = NT_HOOK_EOL, .loss = "a thread that dies in a call is shown as waiting on" },
 	{ .stem = "process_fork", .type = NT_HOOK_TP, .targets = "sched:sched_process_fork", .need = NT_OPTIONAL,
 	  .wanted = nt_recv_wants_names, .loss = "new processes of the name are seen an interval late" },
 	{ .stem = "process_exec", .type = NT_HOOK_TP, .targets = "sched:sched_process_exec", .need = NT_OPTIONAL,
@@ -59,23 +59,22 @@ const struct nt_tool nt_tool_syscall_recv_latency = {
 	.name = "syscall_recv_latency",
 	.aliases = "syscall_recv_latency.py|syscall_recv_latency_summary|syscall_recv_latency_summary.py",
 	.group = NT_GROUP_SYSTEM,
-	.summary = "why receive calls take long, or Recv-Q grows: no data, no CPU, the kernel, or a busy program",
+	.summary = "why receive calls take long or Recv-Q grows: no data, no CPU, the kernel, the program",
 	.help =
 	"Recv-Q grows: is the receive call slow, is the reader woken late, or does the application not read?\n"
-	"Measures recvfrom (recv), recvmsg, recvmmsg, read and readv on IPv4 and IPv6 sockets, no files or pipes:\n"
+	"Measures recvfrom (recv), recvmsg, recvmmsg, read and readv on IPv4 and IPv6 sockets, not on files:\n"
 	"\n"
 	"  wait      the thread sleeps in the call until data come, a timeout or a signal\n"
 	"  wakeup    from there until it has a CPU: it was woken late, or others had the CPU\n"
 	"  work      the rest of the call: copying, locks, protocol; also preempted or blocked in it\n"
-	"  busy      before the call: since the thread last received, or came back from poll, select or epoll\n"
+	"  busy      before the call: since the thread last received, or came back from poll, select, epoll\n"
 	"  Recv-Q    what waited in the socket as the call began: bytes of TCP, else memory of the packets\n"
 	"\n"
-	"A socket is limited by what most of the time went to: by the sender (wait; time in poll counts as that,\n"
-	"too), the scheduler (wakeup, preempted), the kernel (other work), or the application (busy while data\n"
-	"waited).\n"
-	"A long call is no slow one, it may have waited for data: so the slowest calls are those with most time\n"
-	"from data to return, wakeup and work. EAGAIN and timeouts are no errors. Calls that had begun before\n"
-	"the tool are counted as unmatched. The last report is since the start.",
+	"A socket is limited by what most of the time went to: the sender (wait; time in poll counts as that,\n"
+	"too), the scheduler (wakeup, preempted), the kernel (other work), or the application (busy while\n"
+	"data waited). A long call is no slow one, it may have waited for data: so the slowest calls are\n"
+	"those with most time from data to return, wakeup and work. EAGAIN and timeouts are no errors. Calls\n"
+	"that had begun before the tool are counted as unmatched. The last report is since the start.",
 	.example = {
 		"nettrace syscall_recv_latency --process redis-server --port 6379  # that server, every 5 s",
 		"nettrace syscall_recv_latency -p 4711 -t 1000 --threshold-on wakeup # each call woken 1 ms late",
