@@ -59,7 +59,7 @@ const struct nt_tool nt_tool_syscall_recv_latency = {
 	.name = "syscall_recv_latency",
 	.aliases = "syscall_recv_latency.py|syscall_recv_latency_summary|syscall_recv_latency_summary.py",
 	.group = NT_GROUP_SYSTEM,
-	.summary = "why receive calls take long or Recv-Q grows: no data, no CPU, the kernel, the program",
+	.summary = "why receive calls take long or Recv-Q grows, and who is to blame",
 	.help =
 	"Recv-Q grows: is the receive call slow, is the reader woken late, or does the application not read?\n"
 	"Measures recvfrom (recv), recvmsg, recvmmsg, read and readv on IPv4 and IPv6 sockets, not on files:\n"
