@@ -160,7 +160,8 @@ NT_INLINE void nt_recv_leaves_cpu(const bool direct, bool preempt, struct task_s
 	if (!c)
 		return;
 	c->mark_ns = bpf_ktime_get_ns();
-	*(volatile __u32 *)&c->phase = nt_recv_phase_off(direct, preempt, p);	/* after the mark: another CPU may wake it */
+	/* After the mark: another CPU may wake it. */
+	*(volatile __u32 *)&c->phase = nt_recv_phase_off(direct, preempt, p);
 }
 
 NT_INLINE void nt_recv_gets_cpu(const bool direct, struct task_struct *p)

@@ -119,7 +119,8 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 		return rc;
 	if (!p->now.slowest.record && (nt_slowest_new(&p->now.slowest, most, sizeof(struct nt_recv_event)) ||
 				       nt_slowest_new(&p->all.slowest, most, sizeof(struct nt_recv_event))))
-		return nt_err_set(err, NT_EXIT_RUNTIME, ENOMEM, "no memory for the slowest calls: give a smaller --top");
+		return nt_err_set(err, NT_EXIT_RUNTIME, ENOMEM,
+			"no memory for the slowest calls: give a smaller --top");
 	for (size_t i = 0; i < NT_RECV_HISTS; i++)
 		nt_hist_init(&p->before[i]);
 	if (p->ids.n)

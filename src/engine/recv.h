@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Inside of the engine of receive calls: what is read (recv.c), sockets (recv_socks.c), how it is shown (recv_show.c). */
+/* Inside of the engine of receive calls: reading (recv.c), sockets (recv_socks.c), showing (recv_show.c). */
 #ifndef NETTRACE_ENGINE_RECV_H
 #define NETTRACE_ENGINE_RECV_H
 

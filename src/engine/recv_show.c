@@ -112,7 +112,8 @@ static void call_text(struct nt_run *r, const struct shown_call *s)
 
 	nt_text(o, "%s  %-20s %8s  %8s  %8s  %8s  %10s  %s\n",
 		nt_field_text(names, &call_fields[0], s, time, sizeof(time)),
-		process_text(s->e.comm, s->e.tid, thread, sizeof(thread)), nt_fmt_ns(s->e.total_ns, total, sizeof(total)),
+		process_text(s->e.comm, s->e.tid, thread, sizeof(thread)),
+		nt_fmt_ns(s->e.total_ns, total, sizeof(total)),
 		nt_fmt_ns(c->wait_ns, wait, sizeof(wait)), nt_fmt_ns(c->wakeup_ns, wakeup, sizeof(wakeup)),
 		nt_fmt_ns(s->e.work_ns, work, sizeof(work)), nt_fmt_count(s->e.bytes, bytes, sizeof(bytes)),
 		nt_field_by_name(names, call_fields, NT_COUNT(call_fields), "syscall", s, call, sizeof(call)));
@@ -409,10 +410,11 @@ static void parts_text(struct nt_run *r, const struct nt_recv_report *rep)
 
 	for (size_t i = 0; i < NT_RECV_BYTES; i++) {
 		const struct nt_hist *h = &rep->hist[i];
+		bool share = rep->sums.n.total_ns && i != NT_RECV_BUSY;
 
 		row[i] = (struct part){ names[i], h->count, nt_hist_quantile(h, .5), nt_hist_quantile(h, .9),
 			nt_hist_quantile(h, .99), h->count ? h->max : 0, h->sum,
-			rep->sums.n.total_ns && i != NT_RECV_BUSY ? 100 * (double)h->sum / (double)rep->sums.n.total_ns : 0 };
+			share ? 100 * (double)h->sum / (double)rep->sums.n.total_ns : 0 };
 	}
 	nt_table(nt_run_out(r), nt_run_names(r), NULL, "time in receive calls", part_fields, NT_COUNT(part_fields), row,
 		 sizeof(*row), NT_RECV_BYTES);
@@ -435,8 +437,8 @@ static void verdict_text(struct nt_out *o, const struct nt_recv_counts *n)
 	for (size_t i = 0; i < NT_RECV_SIDES; i++)
 		if (!strcmp(v.limited_by, who[i]))
 			nt_text(o, "limited by %s\n", what[i]);
-	nt_text(o, "  sender %.1f %%, scheduler %.1f %%, kernel %.1f %%, application %.1f %%; %.1f %% of the calls found data\n",
-		v.pct[0], v.pct[1], v.pct[2], v.pct[3],
+	nt_text(o, "  sender %.1f %%, scheduler %.1f %%, kernel %.1f %%, application %.1f %%; "
+		"%.1f %% of the calls found data\n", v.pct[0], v.pct[1], v.pct[2], v.pct[3],
 		n->calls ? 100 * (double)n->late / (double)n->calls : 0);
 }
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What the scenarios of syscall_recv_latency share.
 
 SEND=$REPO/build/tests/traffic/nt-send RECV=$REPO/build/tests/traffic/nt-recv

@@ -25,11 +25,12 @@ static bool waitall, use_poll;
 static const char *name, *wait_file;
 
 static const struct opt opts[] = {
-	{ "proto", OPT_CHOICE, &proto, "tcp|udp", "of the socket; tcp takes one connection", 0, 0, false },
+	{ "proto", OPT_CHOICE, &proto, "tcp|udp", "of the socket; tcp: one connection", 0, 0, false },
 	{ "bind", OPT_ADDR, &own, "ADDR", "own address, IPv4 or IPv6", 0, 0, true },
 	OPT_PORT("port", &port, "own port", true),
 	{ "call", OPT_CHOICE, &call, "recvfrom|recvmsg|recvmmsg|read|readv|recv32|uring",
-	  "the system call; default recvfrom; recv32: as 32-bit programs of x86 do it; uring: by io_uring", 0, 0, false },
+	  "the system call; default recvfrom; recv32: as 32-bit programs of x86 do it; uring: by io_uring",
+	  0, 0, false },
 	{ "size", OPT_U64, &size, "BYTES", "of the buffer; default 4096", 1, 1 << 26, false },
 	{ "messages", OPT_U64, &messages, "N", "of recvmmsg; default 1", 1, MESSAGES_MAX, false },
 	{ "count", OPT_U64, &count, "N", "calls that get data; default: until the end of the stream", 0, 0, false },

@@ -141,14 +141,15 @@ void cmd_tcp(int argc, char **argv)
 		OPT_PORT("sport", &j.sport, "source port (default: the kernel's choice)", false),
 		{ "count", OPT_U64, &j.count, "N", "sends; default 1", 0, 0, false },
 		{ "size", OPT_U64, &j.size, "BYTES", "of a send; default 1", 1, 1 << 26, false },
-		{ "interval-us", OPT_U64, &j.interval_us, "US", "from one send to the next; default 10000", 0, 0, false },
+		{ "interval-us", OPT_U64, &j.interval_us, "US", "from one send to the next; default 10000",
+		  0, 0, false },
 		{ "reset", OPT_FLAG, &j.reset, NULL, "end with a reset instead of FIN", 0, 0, false },
 		{ 0 },
 	};
 	struct json out;
 	int fd;
 
-	opts_parse("tcp", "Opens a TCP connection, sends at equal intervals, each send its own segment, and closes it.",
+	opts_parse("tcp", "Opens a TCP connection, sends at equal intervals and closes it; no send waits for another.",
 		   opts, argc, argv);
 	fd = stream_connect(&j);
 	stream_run(&j, fd);

@@ -25,11 +25,12 @@ static void test_judge(struct nt_recv_counts n, const char *want, double pct, co
 static void test_judges(void)
 {
 	test_judge((struct nt_recv_counts){ 0 }, NULL, 0, "nothing was measured");
-	test_judge((struct nt_recv_counts){ .total_ns = 100 * MS, .wait_ns = 90 * MS, .wakeup_ns = 4 * MS }, "sender", 90,
-		   "no data");
-	test_judge((struct nt_recv_counts){ .total_ns = 10 * MS, .poll_ns = 30 * MS }, "sender", 75, "no data, told by poll");
-	test_judge((struct nt_recv_counts){ .total_ns = 10 * MS, .wait_ns = 2 * MS, .wakeup_ns = 6 * MS }, "scheduler", 60,
-		   "woken late");
+	test_judge((struct nt_recv_counts){ .total_ns = 100 * MS, .wait_ns = 90 * MS, .wakeup_ns = 4 * MS },
+		   "sender", 90, "no data");
+	test_judge((struct nt_recv_counts){ .total_ns = 10 * MS, .poll_ns = 30 * MS },
+		   "sender", 75, "no data, told by poll");
+	test_judge((struct nt_recv_counts){ .total_ns = 10 * MS, .wait_ns = 2 * MS, .wakeup_ns = 6 * MS },
+		   "scheduler", 60, "woken late");
 	test_judge((struct nt_recv_counts){ .total_ns = 10 * MS, .wait_ns = 1 * MS, .wakeup_ns = 1 * MS }, "kernel", 80,
 		   "work");
 	test_judge((struct nt_recv_counts){ .total_ns = 10 * MS, .wakeup_ns = 1 * MS, .preempted_ns = 6 * MS,
@@ -55,7 +56,8 @@ static struct nt_recv_sock sock(uint32_t tgid, uint64_t calls, uint64_t total_ns
 
 static void test_sums(void)
 {
-	struct nt_recv_sock first[] = { sock(3, 1, 5, 10), sock(1, 2, 9, 0) }, second[] = { sock(2, 1, 1, 7), sock(3, 4, 6, 8) };
+	struct nt_recv_sock first[] = { sock(3, 1, 5, 10), sock(1, 2, 9, 0) };
+	struct nt_recv_sock second[] = { sock(2, 1, 1, 7), sock(3, 4, 6, 8) };
 	struct nt_recv_socks all = { 0 }, now = { first, 2, 2, 0 };
 
 	nt_recv_socks_add(&all, &now, 100);
@@ -69,7 +71,7 @@ static void test_sums(void)
 	nt_recv_socks_sort(&all, NT_RECV_BY_QUEUE);
 	CHECK(all.row[0].key.tgid == 3 && all.row[1].key.tgid == 2, "by Recv-Q");
 	nt_recv_socks_add(&all, &(struct nt_recv_socks){ 0 }, 2);
-	CHECK(all.n == 1 && all.left_out == 2 && all.row[0].key.tgid == 3, "no room: those with least work are left out");
+	CHECK(all.n == 1 && all.left_out == 2 && all.row[0].key.tgid == 3, "no room: least work is left out");
 	free(all.row);
 }
 

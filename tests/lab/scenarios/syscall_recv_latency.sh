@@ -4,13 +4,13 @@
 # clock: instructions
 # timeout: 240
 
-# shellcheck source=tests/lab/recv.sh
+# Words on purpose; readers' counts are taken by their names.
+# shellcheck disable=SC2034,SC2086 source=tests/lab/recv.sh
 . "$LAB_DIR/recv.sh"
 
 # --- one byte each 10 ms ------------------------------------------------------------------------------
 # Beside it another program reads files and asks a netlink socket: calls that do not matter. It is not preempted
 # by the reader (lost_nothing).
-# shellcheck disable=SC2046
 nt_start byte $TOOL $(in_guest || echo $PORTS)
 nt_start raw $TOOL $PORTS $DIRECT --attach kprobe -i 0.2
 nt_start_text text $TOOL $PORTS $DIRECT -v
