@@ -69,8 +69,8 @@ bg hog "$REPO/build/tests/traffic/nt-task" --do duty --run-us 5000 --period-us 1
 in_a chrt -f 60 "$SEND" tcp --to 10.77.0.2 --port 7016 --count 70 --interval-us 7300 >/dev/null
 R16=$(done_of r16)
 # Copying takes longer than the hog lets it.
-reader r19 --bind 10.77.0.2 --port 7019 --size 4194304 --waitall --count 4
-bg_in a send19 "$SEND" tcp --to 10.77.0.2 --port 7019 --count 4 --size 4194304 --interval-us 20000
+reader r19 --bind 10.77.0.2 --port 7019 --size 4194304 --waitall --count 30
+bg_in a send19 "$SEND" tcp --to 10.77.0.2 --port 7019 --count 30 --size 4194304 --interval-us 13700
 R19=$(done_of r19)
 bg_stop hog
 nt_stop fifo
