@@ -15,6 +15,11 @@
  * The map forgets callers that were not in the function for long (LRU). Should
  * it ever forget one that is, begun and ended calls differ at the end, and user
  * space counts them as unmatched.
+ *
+ * NT_LONG_CALLS(name, type, entries) is for calls that may take minutes, in which
+ * many threads may be at a time, and which do not nest: the map forgets nobody by
+ * itself, name_forget() has to be called when a call has ended, and the scheduler's
+ * hooks may ask for the call of any thread with name_of(tid).
  */
 #ifndef NT_BPF_CALLS_H
 #define NT_BPF_CALLS_H
@@ -23,18 +28,27 @@
 
 /* i is below deep, which the mask tells the verifier; the barriers keep it where it is, and make clang
  * keep the pointer: 4.19 forgets the bounds of a number that was on the stack. */
-#define NT_CALLS(name, type_, deep)						\
+#define NT_CALLS(name, type_, deep) NT_CALLS_IN(BPF_MAP_TYPE_LRU_HASH, 4096, name, type_, deep)
+
+#define NT_CALLS_IN(kind, entries, name, type_, deep)				\
 struct name##_stack {								\
 	__u32 n, pad;								\
 	type_ call[deep];							\
 };										\
 _Static_assert(sizeof(struct name##_stack) <= NT_SCRATCH_SIZE, "calls too large");	\
 struct {									\
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);					\
-	__uint(max_entries, 4096);						\
+	__uint(type, kind);							\
+	__uint(max_entries, entries);						\
 	__type(key, __u32);							\
 	__type(value, struct name##_stack);					\
 } name SEC(".maps");								\
+										\
+/* Begun and ended calls tell of entries that were forgotten: only an LRU map does that. */	\
+NT_INLINE void name##_count(__u32 stat, __u64 n)				\
+{										\
+	if ((kind) == BPF_MAP_TYPE_LRU_HASH)					\
+		nt_stat_add(stat, n);						\
+}										\
 										\
 NT_INLINE struct name##_stack *name##_get(void)					\
 {										\
@@ -67,7 +81,10 @@ NT_INLINE struct name##_stack *name##_make(void)				\
 		return NULL;							\
 	none->n = none->pad = 0;						\
 	bpf_map_update_elem(&name, &key, none, BPF_NOEXIST);			\
-	return bpf_map_lookup_elem(&name, &key);				\
+	c = bpf_map_lookup_elem(&name, &key);					\
+	if (!c)									\
+		nt_stat_add(NT_STAT_MAP_FULL, 1);				\
+	return c;								\
 }										\
 										\
 NT_INLINE type_ *name##_push_on(struct name##_stack *c)				\
@@ -79,12 +96,12 @@ NT_INLINE type_ *name##_push_on(struct name##_stack *c)				\
 	if (c->n >= (deep)) {		/* returns were missed */		\
 		c->n = 0;							\
 		nt_stat_add(NT_STAT_UNMATCHED, deep);				\
-		nt_stat_add(NT_STAT_CALLS_ENDED, deep);				\
+		name##_count(NT_STAT_CALLS_ENDED, deep);			\
 	}									\
 	top = name##_at(c, c->n);						\
 	c->n++;									\
 	__builtin_memset(top, 0, sizeof(*top));					\
-	nt_stat_add(NT_STAT_CALLS_BEGUN, 1);					\
+	name##_count(NT_STAT_CALLS_BEGUN, 1);					\
 	return top;								\
 }										\
 										\
@@ -105,13 +122,31 @@ NT_INLINE type_ *name##_pop_off(struct name##_stack *c)				\
 	if (!c || !c->n)							\
 		return NULL;							\
 	c->n--;									\
-	nt_stat_add(NT_STAT_CALLS_ENDED, 1);					\
+	name##_count(NT_STAT_CALLS_ENDED, 1);					\
 	return name##_at(c, c->n);						\
 }										\
 										\
 NT_INLINE type_ *name##_pop(void)						\
 {										\
 	return name##_pop_off(name##_get());					\
+}
+
+#define NT_LONG_CALLS(name, type_, entries)					\
+NT_CALLS_IN(BPF_MAP_TYPE_HASH, entries, name, type_, 1)				\
+										\
+NT_INLINE type_ *name##_of(__u32 tid)						\
+{										\
+	struct name##_stack *c = tid ? bpf_map_lookup_elem(&name, &tid) : NULL;	\
+										\
+	return c && c->n ? name##_at(c, 0) : NULL;				\
+}										\
+										\
+/* False: there was none. */							\
+NT_INLINE bool name##_forget(void)						\
+{										\
+	__u32 key = nt_caller();						\
+										\
+	return !bpf_map_delete_elem(&name, &key);				\
 }
 
 #endif

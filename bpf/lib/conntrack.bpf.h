@@ -22,7 +22,6 @@
 #define NT_CT_INFO_NEW 2
 #define NT_CT_INFO_UNTRACKED 7
 #define NT_NF_ACCEPT 1
-#define NT_AF_INET6 10
 
 struct {			/* by address; every entry ends in nf_ct_destroy() */
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

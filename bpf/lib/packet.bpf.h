@@ -11,6 +11,8 @@
 #include "lib/maps.bpf.h"
 
 #define NT_NO_OFF	0xffffffffu
+#define NT_AF_INET	2
+#define NT_AF_INET6	10
 #define NT_ETH_HLEN	14
 #define NT_VLAN_HLEN	4
 #define NT_ETH_P_ALL	0x0003
@@ -213,6 +215,13 @@ NT_INLINE void nt_v4_mapped(__u8 dst[16], const __u8 src[4])
 	__builtin_memset(dst, 0, 10);
 	dst[10] = dst[11] = 0xff;
 	__builtin_memcpy(dst + 12, src, 4);
+}
+
+NT_INLINE bool nt_is_v4_mapped(const __u8 *addr)
+{
+	const __u32 *a = (const void *)addr;
+
+	return !a[0] & !a[1] & (a[2] == bpf_htonl(0xffff));
 }
 
 NT_INLINE void nt_cur_ipv4(struct nt_cur *c)

@@ -11,7 +11,6 @@
 #include "lib/hist.bpf.h"
 #include "nettrace/nt_abi_tcp.h"
 
-#define NT_AF_INET6 10
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -77,13 +76,6 @@ NT_INLINE void nt_tcp_addrs(const bool direct, struct sock *sk, struct nt_tcp_ke
 	nt_tcp_addr(k->raddr, NT_GET(direct, sk, __sk_common.skc_daddr));
 }
 
-NT_INLINE bool nt_tcp_is_v4(const __u8 *addr)
-{
-	const __u32 *a = (const void *)addr;
-
-	return !a[0] & !a[1] & (a[2] == bpf_htonl(0xffff));
-}
-
 NT_INLINE bool nt_tcp_addrs_match(const __u64 mask, const struct nt_tuple *t, const __u8 *local, const __u8 *remote)
 {
 	if ((mask & NT_FILTER_SRC) && !nt_addr_match(local, t->src, t->src_mask))
@@ -107,7 +99,7 @@ NT_INLINE bool nt_tcp_match(const struct nt_tcp_key *k)
 		return false;
 	if ((mask & NT_FILTER_DPORT) && !nt_port_in(k->rport, t->dport_low, t->dport_high))
 		return false;
-	if ((mask & NT_FILTER_IP6) && nt_tcp_is_v4(k->raddr))
+	if ((mask & NT_FILTER_IP6) && nt_is_v4_mapped(k->raddr))
 		return false;
 	return nt_tcp_addrs_match(mask, t, k->laddr, k->raddr) ||
 	       ((nt_const(NT_CONST_TOOL0) & NT_TCP_PAIR) && nt_tcp_addrs_match(mask, t, k->raddr, k->laddr));

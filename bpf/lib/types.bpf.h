@@ -29,6 +29,7 @@ struct user_pt_regs {
 };
 struct pt_regs {
 	struct user_pt_regs user_regs;
+	__u64 orig_x0;		/* regs[0] of a system call, which its result takes the place of */
 };
 #endif
 
@@ -109,6 +110,38 @@ struct sock {
 	unsigned int sk_type : 16;	/* SOCK_STREAM ...; a bit-field before 5.6 */
 	int sk_err;
 	unsigned int sk_protocol : 8;	/* 5.6: 16 bits of its own */
+	struct { struct { int counter; } rmem_alloc; } sk_backlog;
+};
+
+struct sock___protocol {	/* 16 bits from 5.6 on, before a bit-field of 8 in 32 */
+	__u16 sk_protocol;
+};
+
+struct udp_sock {
+	int forward_deficit;
+};
+
+struct socket {
+	struct sock *sk;
+};
+
+/* ---- open files ---- */
+struct inode {
+	unsigned short i_mode;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct sk_buff {
@@ -170,7 +203,7 @@ struct inet_connection_sock {	/* a tcp_sock begins with it */
 struct tcp_sock {
 	__u32 srtt_us;		/* eighths of microseconds */
 	__u32 snd_cwnd, snd_ssthresh, packets_out, sacked_out, lost_out, retrans_out;
-	__u32 mss_cache, snd_una, snd_nxt, data_segs_out, total_retrans;
+	__u32 mss_cache, snd_una, snd_nxt, rcv_nxt, copied_seq, data_segs_out, total_retrans;
 	__u8 chrono_type : 2;
 };
 
@@ -187,6 +220,7 @@ struct thread_info {
 struct task_struct {
 	struct thread_info thread_info;
 	struct sched_entity se;
+	struct files_struct *files;
 	unsigned int __state;
 	unsigned int flags;
 	int pid;		/* the thread's id */

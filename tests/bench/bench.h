@@ -18,6 +18,7 @@ int bench_tcp(int argc, char **argv);
 int bench_threads(int argc, char **argv);
 int bench_rwlock(int argc, char **argv);
 int bench_futex(int argc, char **argv);
+int bench_recv(int argc, char **argv);
 int bench_start(int argc, char **argv);
 
 #endif

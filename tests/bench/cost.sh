@@ -27,6 +27,7 @@ load() {
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
         tcp_rtt_* | tcp_send_* | tcp_perf_*) in_a "$BENCH" tcp "$N" "$ROUNDS" ;;
+        syscall_recv_latency) "$BENCH" recv "$N" "$ROUNDS" ;;
         sched_latency_monitor | offcputime_ts | cpu_monitor | ksoftirqd_sched_latency)
             "$BENCH" threads "$N" "$ROUNDS"
             ;;
@@ -55,7 +56,8 @@ options() {
         system_network_latency_details) echo "--phy-interface va --rate 0" ;;
         tcp_rtt_* | tcp_send_* | tcp_perf_*) echo "--interval 1000" ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag | trace_conntrack) echo "--interval 1000" ;;
-        sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor | ksoftirqd_sched_latency)
+        sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor | ksoftirqd_sched_latency | \
+            syscall_recv_latency)
             echo "--interval 1000"
             ;;
     esac
@@ -151,3 +153,4 @@ measure futex "--pid 2147483647" "" "--op wait"
 measure pthread_rwlock_wrlock "--pid 1" "" "--min-us 1000"
 measure cpu_monitor - "" "--cpus 0"    # on one CPU nothing is rejected
 measure ksoftirqd_sched_latency - "" ""    # threads that are none of its own
+measure syscall_recv_latency "--port 1" "" "--port 7000"

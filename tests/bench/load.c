@@ -228,6 +228,29 @@ int bench_tcp(int argc, char **argv)
 	return 0;
 }
 
+/* A datagram to oneself, and the call that takes it. */
+int bench_recv(int argc, char **argv)
+{
+	struct sockaddr_in self = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				    .sin_port = htons(7000) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	char c = 0;
+
+	need(argc, 2);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&self, sizeof(self)) ||
+	    connect(fd, (struct sockaddr *)&self, sizeof(self)))
+		bench_die("UDP socket");
+	for (int round = 0; round <= atoi(argv[1]); round++) {
+		uint64_t start = bench_now();
+
+		for (int i = 0; i < atoi(argv[0]); i++)
+			if (send(fd, &c, 1, 0) != 1 || recv(fd, &c, 1, 0) != 1)
+				bench_die("UDP");
+		round_done(bench_now() - start);
+	}
+	return 0;
+}
+
 /* Nobody waits, and the value is another one: two calls that return at once. */
 int bench_futex(int argc, char **argv)
 {

@@ -30,6 +30,7 @@ static const struct { const char *name; int (*run)(int, char **); const char *he
 	{ "rwlock", bench_rwlock, "N ROUNDS               a lock that is free, for writing" },
 	{ "futex", bench_futex, "N ROUNDS                a wake of nobody and a wait that does not wait" },
 	{ "tcp", bench_tcp, "N ROUNDS                  a byte over TCP and back" },
+	{ "recv", bench_recv, "N ROUNDS                 a datagram to oneself" },
 	{ "threads", bench_threads, "N ROUNDS              a byte to another process and back" },
 	{ "start", bench_start, "COMMAND...            until the first line of output; memory then" },
 };

@@ -14,6 +14,7 @@ static const struct command {
 	{ "sink", cmd_sink, "receive and count UDP datagrams" },
 	{ "echo", cmd_echo, "send UDP datagrams back" },
 	{ "rcvbuf", cmd_rcvbuf, "UDP receiver that does not read until the end" },
+	{ "tcp", cmd_tcp, "send over a TCP connection" },
 	{ "tcp-connect", cmd_tcp_connect, "try TCP connections one after the other" },
 	{ "tcp-send", cmd_tcp_send, "send a stream over TCP, report TCP_INFO" },
 	{ "tcp-sink", cmd_tcp_sink, "take TCP connections and read them" },

@@ -6,6 +6,7 @@ void cmd_udp(int argc, char **argv);
 void cmd_sink(int argc, char **argv);
 void cmd_echo(int argc, char **argv);
 void cmd_rcvbuf(int argc, char **argv);
+void cmd_tcp(int argc, char **argv);
 void cmd_tcp_connect(int argc, char **argv);
 void cmd_tcp_send(int argc, char **argv);
 void cmd_tcp_sink(int argc, char **argv);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * How long threads are in futex calls. The system calls' own tracepoints need an option that many
- * kernels lack; raw_syscalls is everywhere, and its programs see the number first.
- */
+/* How long threads are in futex calls. */
 #include "lib/lock.bpf.h"
+#include "lib/syscall.bpf.h"
 
 NT_LICENSE;
 
@@ -23,22 +21,10 @@ NT_INLINE bool is_futex(__u64 nr)
 	       nr == NR_FUTEX_32 || nr == NR_FUTEX_TIME64;
 }
 
-/* A 32-bit process? It has numbers of its own. */
-NT_INLINE bool is_compat(void)
-{
-	struct task_struct *t = (void *)bpf_get_current_task();
-
-#if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(t, thread_info.status) & 2;		/* TS_COMPAT */
-#else
-	return BPF_CORE_READ(t, thread_info.flags) & (1UL << 22);	/* TIF_32BIT */
-#endif
-}
-
 /* is_futex() may be another call of a process of the other kind. */
 NT_INLINE bool is_ours(__u64 nr)
 {
-	bool compat = is_compat();
+	bool compat = nt_syscall_compat();
 
 	if (nr == NR_FUTEX)
 		return !compat;
@@ -59,27 +45,13 @@ struct args {
 
 NT_INLINE void read_args(const bool direct, struct pt_regs *regs, struct args *a)
 {
-#if defined(__TARGET_ARCH_x86)
-	if (is_compat()) {
-		a->addr = (__u32)NT_GET(direct, regs, bx);
-		a->op = (__u32)NT_GET(direct, regs, cx);
+	if (nt_syscall_compat()) {
+		a->addr = NT_SYSCALL_ARG0_COMPAT(direct, regs);
+		a->op = NT_SYSCALL_ARG1_COMPAT(direct, regs);
 		return;
 	}
-	a->addr = NT_GET(direct, regs, di);
-	a->op = NT_GET(direct, regs, si);
-#else
-	a->addr = NT_GET(direct, regs, user_regs.regs[0]);
-	a->op = NT_GET(direct, regs, user_regs.regs[1]);
-#endif
-}
-
-NT_INLINE __u64 nr_of(const bool direct, struct pt_regs *regs)
-{
-#if defined(__TARGET_ARCH_x86)
-	return NT_GET(direct, regs, orig_ax);
-#else
-	return NT_GET(direct, regs, user_regs.regs[8]);
-#endif
+	a->addr = NT_SYSCALL_ARG0(direct, regs);
+	a->op = NT_SYSCALL_ARG1(direct, regs);
 }
 
 NT_INLINE __u32 class_of(__u64 nr, __u64 op)
@@ -129,8 +101,7 @@ NT_INLINE bool followed(__u32 class)
 	return nt_lock_measured(class) || (class == NT_FUTEX_WAKE && nt_lock_measured(NT_FUTEX_WAIT));
 }
 
-/* Is the call one that we follow? Then a and class are filled. x86 keeps the arguments in the registers
- * until the return, arm64 all but the first: enough to tell the class. */
+/* Is the call one that we follow? Then a and class are filled. */
 NT_INLINE bool is_followed(const bool direct, struct pt_regs *regs, __u64 nr, struct args *a, __u32 *class)
 {
 	if (!nt_current_wanted() || !is_ours(nr))
@@ -171,10 +142,10 @@ NT_TP_(sys_enter, !is_futex(ctx[1]), !is_futex(ctx[1]), struct pt_regs *regs, vo
 	return entered(ctx, direct, regs, (__u64)nr);
 }
 
-NT_TP_(sys_exit, !is_futex(nr_of(true, (void *)ctx[0])), !is_futex(nr_of(false, (void *)ctx[0])),
+NT_TP_(sys_exit, !is_futex(nt_syscall_nr(true, (void *)ctx[0])), !is_futex(nt_syscall_nr(false, (void *)ctx[0])),
        struct pt_regs *regs, void *ret)
 {
-	return left(direct, regs, nr_of(direct, regs), (__s64)ret);
+	return left(direct, regs, nt_syscall_nr(direct, regs), (__s64)ret);
 }
 
 NT_TP(process_exit, struct task_struct *p)
