@@ -261,7 +261,7 @@ static int resolve(struct nt_run *r, struct nt_err *err)
 
 	if (!rc)
 		rc = nt_filter_resolve(r, err);
-	if (rc || !r->tool->n_hooks)
+	if (rc || (!r->tool->n_hooks && !r->common.btf))
 		return rc;
 	rc = nt_run_btf_find(r, err);
 	return rc ? rc : nt_plan_make(r);
