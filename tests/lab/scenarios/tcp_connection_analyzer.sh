@@ -5,6 +5,7 @@
 # timeout: 240
 
 need_cmd ss python3 nstat
+python3 -c "import json, re, socket, threading" 2>/dev/null || skip "modules of python3 are missing"    # arm64 guests
 topo_pair
 ip -n a link set va gso_max_segs 1    # TCP builds no larger packets: one that is lost is a segment
 tcp() { python3 "$LAB_DIR/tcp.py" "$@"; }
