@@ -41,6 +41,7 @@ enum {
 	NT_CONN_TIMED = 1u << 24,	/* a timer runs */
 	NT_CONN_WINDOW = 1u << 25,	/* something is in flight */
 	NT_CONN_CC = 1u << 26,
+	NT_CONN_MET = 1u << 28,		/* the peer has answered once */
 	NT_CONN_SSTHRESH = 1u << 27,	/* it has left slow start once */
 };
 

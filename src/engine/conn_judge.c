@@ -54,6 +54,7 @@ static uint32_t known(const struct nt_conn *c)
 	has |= i->pacing_rate != UINT64_MAX ? NT_CONN_PACED : 0;
 	has |= i->max_pacing_rate != UINT64_MAX ? NT_CONN_MAX_PACED : 0;
 	has |= i->snd_ssthresh < 0x7fffffff ? NT_CONN_SSTHRESH : 0;
+	has |= s->state != NT_TCP_SYN_SENT && s->state != NT_TCP_SYN_RECV ? NT_CONN_MET : 0;
 	has |= i->snd_cwnd && i->unacked ? NT_CONN_WINDOW : 0;
 	return has;
 }

@@ -13,7 +13,7 @@
 #define INFO(json, k, member) { .name = json, .kind = NT_K_##k, .off = I(member), IF(NT_SOCK_INFO) }
 #define TAIL(json, k, member, if_) { .name = json, .kind = NT_K_##k, .off = I(member), IF(NT_CONN_##if_) }
 #define MEM(json, member) { .name = json, .kind = NT_K_U32, .off = M(member), IF(NT_SOCK_MEM) }
-#define PCT(json, member, if_) { .name = json, .kind = NT_K_F64, .decimals = 4, .off = C(member), IF(if_) }
+#define PCT(json, member, if_) { .name = json, .kind = NT_K_F64, .decimals = 3, .off = C(member), IF(if_) }
 
 /* ---- JSON ---- */
 static const struct nt_field identity[] = {
@@ -76,8 +76,8 @@ static const struct nt_field info_fields[] = {
 	INFO("delivery_rate_bytes_per_s", U64, delivery_rate),
 	INFO("busy_us", U64, busy_us), INFO("rwnd_limited_us", U64, rwnd_limited_us),
 	INFO("sndbuf_limited_us", U64, sndbuf_limited_us),
-	INFO("last_sent_ms", U32, last_data_sent_ms), INFO("last_received_ms", U32, last_data_recv_ms),
-	INFO("last_acked_ms", U32, last_ack_recv_ms),
+	TAIL("last_sent_ms", U32, last_data_sent_ms, MET), TAIL("last_received_ms", U32, last_data_recv_ms, MET),
+	TAIL("last_acked_ms", U32, last_ack_recv_ms, MET),
 	TAIL("rehashes", U32, rehash, V62), TAIL("timeouts", U16, total_rto, V67),
 	TAIL("timeout_recoveries", U16, total_rto_recoveries, V67), TAIL("timeouts_ms", U32, total_rto_ms, V67),
 	/* derived */
@@ -355,6 +355,7 @@ static void text_findings(struct nt_run *r, const struct nt_conn *c, const struc
 	struct nt_conn_finding f[NT_CONN_FINDINGS];
 	size_t n = nt_conn_judge(c, ((const struct nt_conn_opts *)nt_run_opts(r))->target_gbps, f, NT_COUNT(f));
 
+	figures = figures && (c->has & NT_SOCK_INFO);
 	if (!n && !figures)
 		return;
 	nt_text(o, "\n%s %s  %s\n", w->local, w->remote, w->process);

@@ -144,6 +144,10 @@ for state in ESTAB:ESTABLISHED LISTEN:LISTEN CLOSE-WAIT:CLOSE_WAIT; do
         "$(awk -v s="${state%:*}" '$2 == s { print $1 }' states.ss)"
 done
 
+look a asking --all --remote-port 7003 --top 100
+check_jq "nobody answers, and nothing is said of times that were not" asking "any($C[]; .state == \"SYN_SENT\" and .retrans_segs >= 0 and
+    (has(\"last_acked_ms\") | not)) and any($C[]; .state == \"ESTABLISHED\" and .last_acked_ms < 600000)"
+
 # --- as another user, as text, command lines -----------------------------------------------------------
 code=0
 in_a setpriv --reuid 65534 --regid 65534 --clear-groups "$NETTRACE" tcp_connection_analyzer --json >user.json 2>user.err || code=$?
