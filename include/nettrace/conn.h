@@ -84,7 +84,7 @@ struct nt_conn_finding {
 	enum nt_conn_severity severity;
 	char evidence[160];
 };
-#define NT_CONN_FINDINGS 12
+#define NT_CONN_FINDINGS 14
 /* Its findings, the worst first; their number. */
 size_t nt_conn_judge(const struct nt_conn *c, double target_gbps, struct nt_conn_finding *f, size_t max);
 

@@ -182,39 +182,64 @@ static void judge_timers(struct list *l, const struct nt_conn *c)
 			 "; the last acknowledgement came %u ms ago", i->last_ack_recv_ms);
 }
 
-/* Of the time with data to send. Less than 10 ms of it tell nothing. */
-static void judge_limits(struct list *l, const struct nt_conn *c, double target_gbps)
+/* Of the time with data to send: in the last interval, or of its life. */
+static uint64_t busy_us(const struct nt_conn *c)
 {
-	const struct nt_tcp_info *i = &c->s.info;
-	bool last = c->seconds > 0 && c->rise.busy_us;
-	uint64_t busy = last ? c->rise.busy_us : i->busy_us;
-	double gbps = i->rtt_us ? (double)i->snd_cwnd * i->snd_mss * 8 / i->rtt_us / 1e3 : 0;
+	return c->seconds > 0 && c->rise.busy_us ? c->rise.busy_us : c->s.info.busy_us;
+}
+
+/* A first exchange tells nothing of a life. */
+static bool too_short(const struct nt_conn *c)
+{
+	return busy_us(c) < (c->seconds > 0 && c->rise.busy_us ? 10000 : 100000);
+}
+
+static void judge_limits(struct list *l, const struct nt_conn *c)
+{
+	double seconds = (double)busy_us(c) / 1e6;
 	struct nt_conn_finding *f;
 
-	if (busy < 10000)
+	if (too_short(c))
 		return;
 	if (c->rwnd_pct >= 10) {
 		f = add(l, c->rwnd_pct >= 50 ? NT_CONN_CRITICAL : NT_CONN_WARNING, "rwnd_limited",
 			"the peer's receive window holds it back",
 			"see whether the receiving application reads fast enough\n"
 			"at the receiver: raise the third figure of net.ipv4.tcp_rmem, and set no SO_RCVBUF");
-		SAY(f, "%.1f %% of the %.3f s with data to send", c->rwnd_pct, (double)busy / 1e6);
+		SAY(f, "%.1f %% of the %.3f s with data to send", c->rwnd_pct, seconds);
 		if (c->has & NT_CONN_V54)
 			snprintf(f->evidence + strlen(f->evidence), sizeof(f->evidence) - strlen(f->evidence),
-				 "; its window is %u bytes", i->snd_wnd);
+				 "; its window is %u bytes", c->s.info.snd_wnd);
 	}
 	if (c->sndbuf_pct >= 10)
 		SAY(add(l, c->sndbuf_pct >= 50 ? NT_CONN_CRITICAL : NT_CONN_WARNING, "sndbuf_limited",
 			"the send buffer holds it back", "let the application set no SO_SNDBUF, so that it can grow\n"
 			"raise the third figure of net.ipv4.tcp_wmem"),
-		    "%.1f %% of the %.3f s with data to send; the buffer is %u bytes", c->sndbuf_pct,
-		    (double)busy / 1e6, c->s.mem.sndbuf);
+		    "%.1f %% of the %.3f s with data to send; the buffer is %u bytes", c->sndbuf_pct, seconds,
+		    c->s.mem.sndbuf);
+}
+
+/* The window now, and the time in which neither the peer nor the buffer was the limit. */
+static void judge_cwnd(struct list *l, const struct nt_conn *c, double target_gbps)
+{
+	const struct nt_tcp_info *i = &c->s.info;
+	double seconds = (double)busy_us(c) / 1e6, gbps = (double)i->snd_cwnd * i->snd_mss * 8 / i->rtt_us / 1e3;
+	enum nt_conn_severity severity;
+
+	if (!i->rtt_us || too_short(c))
+		return;
+	severity = gbps < target_gbps && c->cwnd_pct >= 50 ? NT_CONN_WARNING : NT_CONN_INFO;
 	if ((c->has & NT_CONN_WINDOW) && c->cwnd_used_pct > 90)
-		SAY(add(l, gbps < target_gbps && c->cwnd_pct >= 50 ? NT_CONN_WARNING : NT_CONN_INFO, "cwnd_full",
-			"the congestion window is used up", "look for loss on the path; compare congestion controls "
-			"(net.ipv4.tcp_congestion_control)"),
+		SAY(add(l, severity, "cwnd_full", "the congestion window is used up",
+			"look for loss on the path; compare congestion controls (net.ipv4.tcp_congestion_control)"),
 		    "%u of %u segments in flight: %.3f Gbit/s at a round trip of %.3f ms", c->inflight, i->snd_cwnd,
 		    gbps, i->rtt_us / 1e3);
+	/* Else it had little to send. */
+	if (c->cwnd_pct >= 50 && (c->seconds > 0 ? seconds >= c->seconds / 2 : (c->has & NT_CONN_WINDOW) != 0))
+		SAY(add(l, severity, "cwnd_limited", "the congestion window and the path hold it back",
+			"look for loss and long round trips on the path; the window grows by time without loss"),
+		    "%.1f %% of the %.3f s with data to send; %u segments at a round trip of %.3f ms are %.3f Gbit/s",
+		    c->cwnd_pct, seconds, i->snd_cwnd, i->rtt_us / 1e3, gbps);
 }
 
 static void judge_loss(struct list *l, const struct nt_conn *c)
@@ -297,7 +322,8 @@ size_t nt_conn_judge(const struct nt_conn *c, double target_gbps, struct nt_conn
 		judge_listener(&l, c);
 	if ((c->has & NT_CONN_STREAM) && (c->has & NT_SOCK_INFO)) {
 		judge_timers(&l, c);
-		judge_limits(&l, c, target_gbps);
+		judge_limits(&l, c);
+		judge_cwnd(&l, c, target_gbps);
 		judge_loss(&l, c);
 		judge_queues(&l, c);
 		judge_buffers(&l, c, target_gbps);

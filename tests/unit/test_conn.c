@@ -52,10 +52,10 @@ static void test_ratios(void)
 	CHECK(c.data_segs_pct > 89.9 && c.data_segs_pct < 90.1, "90 % of the segments have data");
 	CHECK_U64(c.bdp_bytes, 2500000, "1 Gbit/s times 20 ms");
 	CHECK_U64(c.window_bytes, 10000000, "four times as much");
-	CHECK_STR(names, "retransmissions:warning spurious_retransmissions:warning", "and both are found");
+	CHECK_STR(names, "cwnd_limited:warning retransmissions:warning spurious_retransmissions:warning", "and both are found");
 	c.s.info.dsack_dups = 9;
 	judge(&c, NULL);
-	CHECK_STR(names, "spurious_retransmissions:critical retransmissions:warning", "the worst comes first");
+	CHECK_STR(names, "spurious_retransmissions:critical cwnd_limited:warning retransmissions:warning", "the worst comes first");
 }
 
 static void test_intervals(void)
@@ -82,9 +82,9 @@ static void test_intervals(void)
 	c.s.info.rwnd_limited_us = 200000;
 	judge(&c, NULL);
 	CHECK_STR(names, "rwnd_limited:warning", "without an interval: of its life");
-	c.s.info.busy_us = c.s.info.rwnd_limited_us = 9000;
+	c.s.info.busy_us = c.s.info.rwnd_limited_us = 90000;
 	judge(&c, NULL);
-	CHECK_STR(names, "", "9 ms tell nothing");
+	CHECK_STR(names, "", "90 ms tell nothing");
 }
 
 static void test_queues(void)
@@ -114,11 +114,11 @@ static void test_queues(void)
 	c = conn();
 	c.s.info.unacked = 95;
 	judge(&c, NULL);
-	CHECK_STR(names, "cwnd_full:warning", "the window is full, and less than the target");
+	CHECK_STR(names, "cwnd_full:warning cwnd_limited:warning", "the window is full, and less than the target");
 	c.s.info.snd_cwnd = 1000000;
 	c.s.info.unacked = 950000;
 	judge(&c, NULL);
-	CHECK_STR(names, "cwnd_full:info", "full, and enough");
+	CHECK_STR(names, "cwnd_full:info cwnd_limited:info", "full, and enough");
 	c = conn();
 	c.s.info.bytes_acked = 2 << 20;
 	judge(&c, NULL);

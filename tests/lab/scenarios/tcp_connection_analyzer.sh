@@ -53,7 +53,7 @@ for ns in a b; do
     lost_zero "idle$ns"
 done
 PORT4=$(cut -d ' ' -f 2 four.out)
-check_jq "clients, with what they sent" idlea "$C | all(.role == \"client\" and all(.findings[]; .severity == \"info\")) and (map(.acked_bytes) | sort) ==
+check_jq "clients, with what they sent" idlea "$C | all(.role == \"client\" and all(.findings[]; .severity != \"critical\")) and (map(.acked_bytes) | sort) ==
     [50009, 70009, 90009] and (map([.ip_version, .v4_mapped]) | sort) == [[4, false], [4, true], [6, false]]"
 check_jq "servers, with what they got" idleb "$C | all(.role == \"server\") and (map(.received_bytes) | sort) == [50008, 70008, 90008] and
     (map([.ip_version, .v4_mapped]) | sort) == [[4, true], [4, true], [6, false]]"
@@ -101,13 +101,13 @@ check_jq "so it is found" after "$(found true retransmissions critical) or $(fou
 bg_stop lossy
 
 # --- a small send buffer on a long path -------------------------------------------------------
-netem vb b delay 20ms    # on the way back: in its own queue the kernel would hold the sender back itself
-client small client 10.77.0.2 7001 3000000 40000
+netem vb b delay 100ms    # on the way back: in its own queue the kernel would hold the sender back itself
+client small client 10.77.0.2 7001 2000000 40000
 SS a | grep -o 'sndbuf_limited:[0-9]*ms([0-9.]*' >small.ss
 look a small_look --local-port "$(cut -d ' ' -f 2 small.out)"
 tc -n b qdisc del dev vb root
 note "$(jq_get small_look "$C[0] | {sndbuf_limited_pct, busy_us, rtt_us, min_rtt_us}")"
-check_jq "the send buffer held it back" small_look "$C[0] | .sndbuf_limited_pct as \$p | \$p >= 20 and .min_rtt_us >= 20000 and
+check_jq "the send buffer held it back" small_look "$C[0] | .sndbuf_limited_pct as \$p | \$p >= 20 and .min_rtt_us >= 100000 and
     any(.findings[]; .name == \"sndbuf_limited\" and .severity == if \$p >= 50 then \"critical\" else \"warning\" end)"
 check_jq "by as much as ss says" small_look "$C[0].sndbuf_limited_pct - $(sed 's/.*(//' small.ss) | fabs < 0.1"
 bg_stop small
