@@ -51,6 +51,8 @@ bool nt_run_has_filter(const struct nt_run *r);
 void nt_run_set_aggregates(struct nt_run *r, bool aggregates);
 /* In check(): the first interval report comes after this time, the others at --interval. */
 void nt_run_set_first_interval(struct nt_run *r, uint64_t ns);
+/* In check(): one interval report at once, and the end. */
+void nt_run_set_one_look(struct nt_run *r);
 
 /* ---- output ---- */
 uint64_t nt_now_ns(void);				/* CLOCK_MONOTONIC */

@@ -83,6 +83,9 @@ struct nt_engine {
 	const char *name;
 	size_t priv_size;		/* of nt_run_priv(), zeroed */
 	bool aggregates;		/* --count is about intervals, not events */
+	/* For a tool without programs, in place of hooks: what it needs of the kernel is there. 0, or
+	 * -errno with *err (exit 3). Asked by the start, by a dry run and by doctor, without privilege. */
+	int (*possible)(struct nt_err *err);
 	/* After the plan, before each load: load-time constants, map sizes. */
 	int (*configure)(struct nt_run *r, struct nt_err *err);
 	/* Loaded, not attached: fills maps. */
@@ -121,7 +124,7 @@ struct nt_tool {
 	size_t n_opts;
 	size_t opts_size;		/* of the struct that opts fill */
 	unsigned int tuple;		/* enum nt_tuple_opt */
-	const struct nt_hook *hooks;
+	const struct nt_hook *hooks;	/* none: a tool without programs (NO_BPF in CMakeLists.txt) */
 	size_t n_hooks;
 	const struct nt_type_need *types;	/* NULL: none */
 	size_t n_types;
@@ -133,7 +136,8 @@ struct nt_tool {
 	int (*check)(struct nt_run *r, struct nt_err *err);
 };
 
-/* Generated: every tool, sorted by name, and its BPF object, packed (owned by the binary). */
+/* Generated: every tool, sorted by name, and its BPF object, packed (owned by the binary); NULL if it
+ * has no programs. */
 struct nt_tool_entry {
 	const struct nt_tool *tool;
 	const uint8_t *packed, *packed_end;
@@ -141,7 +145,7 @@ struct nt_tool_entry {
 extern const struct nt_tool_entry nt_tools[];
 extern const size_t nt_n_tools;
 
-/* The tool's BPF object, unpacked: malloc, the caller frees. NULL: no memory. */
+/* The tool's BPF object, unpacked: malloc, the caller frees. NULL: no memory, or it has none. */
 void *nt_tool_object(const struct nt_tool_entry *e, size_t *size);
 
 const char *nt_group_name(enum nt_group g);

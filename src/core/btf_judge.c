@@ -228,7 +228,7 @@ int nt_btf_judge(struct nt_btf_judged *j, const struct nt_btf_set *s, const stru
 		return -ENOMEM;
 	r->tool = e->tool;
 	r->plan.n = e->tool->n_hooks;
-	r->plan.hook = calloc(r->plan.n, sizeof(*r->plan.hook));
+	r->plan.hook = calloc(r->plan.n + 1, sizeof(*r->plan.hook));
 	err = r->plan.hook ? nt_object_read_tool(&j->object, e) : -ENOMEM;
 	for (size_t i = 0; !err && i < r->plan.n; i++) {
 		r->plan.hook[i].hook = &e->tool->hooks[i];

@@ -207,6 +207,7 @@ struct nt_run {
 	const char *one_device;
 	bool words_consumed, probing;
 	bool aggregates;		/* the engine's, unless the tool decided otherwise */
+	bool one_look;			/* nt_run_set_one_look() */
 
 	struct nt_out *out;
 	struct nt_names *names;

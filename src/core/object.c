@@ -355,6 +355,8 @@ int nt_object_read_tool(struct nt_object *o, const struct nt_tool_entry *e)
 	int err;
 
 	memset(o, 0, sizeof(*o));
+	if (!e->packed)
+		return 0;		/* nothing that BTF could matter to */
 	if (!bytes)
 		return -ENOMEM;
 	err = nt_object_read(o, bytes, size);

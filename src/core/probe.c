@@ -221,6 +221,19 @@ static void judge(struct nt_probe *p)
 	}
 }
 
+/* Nothing to attach: what it needs is asked for, whoever asks. */
+static void without_programs(struct nt_probe *p)
+{
+	const struct nt_engine *e = p->run->tool->engine;
+	struct nt_err err = { .text = "" };
+
+	p->tried = true;
+	if (e->possible && e->possible(&err))
+		snprintf(p->why, sizeof(p->why), "%s", err.text);
+	else
+		judge(p);
+}
+
 void nt_probe_tool(struct nt_probe *p, const struct nt_tool_entry *e)
 {
 	struct nt_err err = { .text = "" };
@@ -232,6 +245,10 @@ void nt_probe_tool(struct nt_probe *p, const struct nt_tool_entry *e)
 	p->run = nt_run_for_probe(e);
 	if (!p->run) {
 		snprintf(p->why, sizeof(p->why), "out of memory");
+		return;
+	}
+	if (!p->run->tool->n_hooks) {
+		without_programs(p);
 		return;
 	}
 	if (!p->run->btf_found && p->run->tool->works_without_bpf) {

@@ -135,6 +135,8 @@ static void text_hooks(struct nt_run *r)
 					nt_prog_kind_name(h->cand[h->chosen].kind));
 		any = true;
 	}
+	if (!any)
+		snprintf(line + len, sizeof(line) - len, " none");
 	wrapped(r, line, 10);
 }
 
@@ -178,8 +180,10 @@ void nt_report_interval(struct nt_run *r, bool final)
 	nt_json_begin(r->out, "interval");
 	nt_json_time(r->out, "time", r->resolver.realtime(r, now));
 	nt_json_f64(r->out, "seconds", (double)(now - r->last_interval_ns) / 1e9, 3);
-	nt_text(r->out, "\n%s  (%.3f s)\n", clock_text(r->resolver.realtime(r, now), clock, sizeof(clock)),
-		(double)(now - r->last_interval_ns) / 1e9);
+	nt_text(r->out, "\n%s", clock_text(r->resolver.realtime(r, now), clock, sizeof(clock)));
+	if (!r->one_look)
+		nt_text(r->out, "  (%.3f s)", (double)(now - r->last_interval_ns) / 1e9);
+	nt_text(r->out, "\n");
 	r->tool->engine->interval(r, final);
 	nt_json_end(r->out);
 	r->last_interval_ns = now;
@@ -272,7 +276,8 @@ void nt_report_plan(struct nt_run *r, const char *missing)
 		nt_json_str(r->out, "missing", missing);
 	nt_json_end(r->out);
 	nt_filter_text(r, filter, sizeof(filter));
-	nt_text(r->out, "plan of %s (nothing is attached)\n filter: %s\n hooks:\n", r->tool->name, filter);
+	nt_text(r->out, "plan of %s (nothing is attached)\n filter: %s\n hooks:%s\n", r->tool->name, filter,
+		r->plan.n ? "" : " none, it has no programs");
 	for (size_t i = 0; i < r->plan.n; i++) {
 		const struct nt_plan_hook *h = &r->plan.hook[i];
 

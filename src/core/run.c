@@ -49,6 +49,8 @@ void nt_run_set_aggregates(struct nt_run *r, bool aggregates) { r->aggregates = 
 
 void nt_run_set_first_interval(struct nt_run *r, uint64_t ns) { r->first_interval_ns = ns; }
 
+void nt_run_set_one_look(struct nt_run *r) { r->one_look = true; }
+
 void nt_run_event_shown(struct nt_run *r)
 {
 	r->events++;
@@ -259,8 +261,9 @@ static int resolve(struct nt_run *r, struct nt_err *err)
 
 	if (!rc)
 		rc = nt_filter_resolve(r, err);
-	if (!rc)
-		rc = nt_run_btf_find(r, err);
+	if (rc || (!r->tool->n_hooks && !r->common.btf))
+		return rc;
+	rc = nt_run_btf_find(r, err);
 	return rc ? rc : nt_plan_make(r);
 }
 
@@ -269,6 +272,8 @@ static int dry_run(struct nt_run *r)
 	struct nt_err missing = { .text = "" };
 
 	nt_plan_choose(r, &missing);
+	if (r->tool->engine->possible)
+		r->tool->engine->possible(&missing);
 	if (!r->btf_found && !nt_plan_empty(&r->plan) && !r->tool->works_without_bpf)
 		snprintf(missing.text, sizeof(missing.text), "%s", r->btf_why);
 	nt_report_plan(r, missing.text[0] ? missing.text : NULL);
@@ -294,6 +299,8 @@ static int attach(struct nt_run *r, struct nt_err *err)
 	struct nt_err why = { .text = "" };
 	int rc;
 
+	if (r->tool->engine->possible)
+		return r->tool->engine->possible(err);
 	if (nt_plan_empty(&r->plan))
 		return 0;
 	rc = load(r, &why);
@@ -323,14 +330,14 @@ static int watch(struct nt_run *r)
 	malloc_trim(0);		/* libbpf's copy of vmlinux BTF (13 MiB) is gone */
 	if (r->tool->engine->started)
 		r->tool->engine->started(r);
-	rc = nt_loop(r);
+	rc = r->one_look ? 0 : nt_loop(r);
 	nt_bpf_gate(r, false);
 	nt_transport_drain(r);
 	r->end_ns = nt_now_ns();
 	if (r->tool->engine->finish)
 		r->tool->engine->finish(r);
-	if (r->common.interval_ns && r->tool->engine->interval &&
-	    r->end_ns - r->last_interval_ns > 1000000)
+	if (r->one_look || (r->common.interval_ns && r->tool->engine->interval &&
+			    r->end_ns - r->last_interval_ns > 1000000))
 		nt_report_interval(r, true);
 	nt_report_end(r);
 	return rc;

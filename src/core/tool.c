@@ -89,7 +89,7 @@ static void help_names(FILE *f, const char *names)
 
 static void help_hooks(FILE *f, const struct nt_tool *t)
 {
-	fprintf(f, "\nHooks:\n");
+	fprintf(f, "\nHooks:\n%s", t->n_hooks ? "" : "  none: it has no programs and needs no BTF\n");
 	for (size_t i = 0; i < t->n_hooks; i++) {
 		const struct nt_hook *h = &t->hooks[i];
 		static const char *const need[] = { "required", "optional", "one set of" };

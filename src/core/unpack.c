@@ -25,6 +25,9 @@ void *nt_tool_object(const struct nt_tool_entry *e, size_t *size)
 	const uint8_t *end = e->packed_end;
 	void *memory;
 
+	*size = 0;
+	if (!e->packed)
+		return NULL;
 	/* gzip's last four bytes are the length, little endian (RFC 1952) */
 	*size = end[-4] | (size_t)end[-3] << 8 | (size_t)end[-2] << 16 | (size_t)end[-1] << 24;
 	memory = malloc(*size);

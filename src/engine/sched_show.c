@@ -195,7 +195,7 @@ static void text_total(struct nt_run *r, const struct nt_hist *h, double run_ms,
 {
 	char p50[24], p99[24], p999[24], max[24], sw[24];
 
-	nt_text(nt_run_out(r), "all threads: run %.0f ms, %s switches, delay p50 %s, p99 %s, p99.9 %s, max %s\n",
+	nt_text(nt_run_out(r), "all: run %.0f ms, %s switches, delay p50 %s, p99 %s, p99.9 %s, max %s\n",
 		run_ms, nt_fmt_count(switches, sw, sizeof(sw)),
 		nt_fmt_ns(nt_hist_quantile(h, 0.5), p50, sizeof(p50)),
 		nt_fmt_ns(nt_hist_quantile(h, 0.99), p99, sizeof(p99)),

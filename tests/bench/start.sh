@@ -17,6 +17,7 @@ options() {
         iface_netstat) echo "--interface bench0" ;;
         drop_monitor_controller) echo "--interface bench0 --log-dir $WORK/logs" ;;	# eth_drop's programs
         phy_net_drop_detector) echo "--interface bench0 --mode receiver" ;;
+        tcp_connection_analyzer) echo "--interval 1000" ;;	# else it ends at once
         kernel_icmp_rtt) in_guest || echo none ;;
     esac
 }

@@ -18,7 +18,7 @@ enum mode { SPIN, SLEEP, DUTY, HOLD, COND, RWLOCK };
 
 static int mode;
 static uint64_t threads = 1, count = 100, sleep_us = 10000, run_us, period_us = 10000, hold_us = 10000;
-static uint64_t uncontended, fifo, cpu = UINT64_MAX, duration = 1 * NSEC_PER_SEC;
+static uint64_t main_us, uncontended, fifo, cpu = UINT64_MAX, duration = 1 * NSEC_PER_SEC;
 static const char *name, *wait_file, *hold_file;
 
 static const struct opt opts[] = {
@@ -30,6 +30,7 @@ static const struct opt opts[] = {
 	{ "count", OPT_U64, &count, "N", "rounds; default 100", 1, 1ull << 32, false },
 	{ "sleep-us", OPT_U64, &sleep_us, "US", "sleep of a round; default 10000", 0, 1ull << 32, false },
 	{ "run-us", OPT_U64, &run_us, "US", "CPU time of a round; default 0", 0, 1ull << 32, false },
+	{ "main-us", OPT_U64, &main_us, "US", "CPU time of the first thread before all else; default 0", 0, 1ull << 32, false },
 	{ "period-us", OPT_U64, &period_us, "US", "period of duty; default 10000", 1, 1ull << 32, false },
 	{ "hold-us", OPT_U64, &hold_us, "US", "how long a lock is held; default 10000", 0, 1ull << 32, false },
 	{ "uncontended", OPT_U64, &uncontended, "N", "locks that nobody holds, afterwards", 0, 1ull << 32, false },
@@ -285,6 +286,7 @@ int main(int argc, char **argv)
 {
 	set_program_name("nt-task");
 	opts_parse("nt-task", summary, opts, argc, argv);
+	burn(main_us);
 	if (mode == HOLD || mode == RWLOCK)
 		threads = 2;
 	stop_on_signals();

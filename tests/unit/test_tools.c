@@ -256,7 +256,7 @@ static void check_hooks(const struct bpf_object *o)
 {
 	bool entry = false, bytes = false, needs_hook = false;
 
-	CHECK_TOOL(tool->n_hooks > 0, "hooks");
+	CHECK_TOOL(tool->n_hooks > 0 || tool->engine->possible, "hooks, or another condition");
 	for (size_t i = 0; i < tool->n_hooks; i++) {
 		const struct nt_hook *h = &tool->hooks[i];
 
@@ -325,7 +325,10 @@ static void check_entry(const struct nt_tool_entry *e)
 	CHECK_TOOL(tool->engine && (!tool->engine->event || tool->engine->min_event >= 8),
 		   "its events have a least size");
 	o = data && size ? bpf_object__open_mem(data, size, NULL) : NULL;
-	CHECK_TOOL(o, "its object can be opened");
+	if (tool->n_hooks)
+		CHECK_TOOL(o, "its object can be opened");
+	else
+		CHECK_TOOL(!e->packed && !tool->tuple && !tool->n_types, "without hooks it has no object");
 	check_hooks(o);
 	if (o)
 		check_object(o);

@@ -98,18 +98,7 @@ check "text says so" "$(grep -A 1 '^lock 0x[0-9a-f]* of ntstay:' nowtext.txt | g
 
 # --- other calls -------------------------------------------------------------------------------------
 nt_start calls futex --op all --top 100000
-python3 - >calls.out <<'PY' || true
-import ctypes, platform
-libc = ctypes.CDLL(None, use_errno=True)
-word = ctypes.c_uint32(0)
-futex = 202 if platform.machine() == "x86_64" else 98
-print(hex(ctypes.addressof(word)), libc.syscall(futex, ctypes.byref(word), 6, 0, None, None, 0))    # LOCK_PI
-class Waitv(ctypes.Structure):
-    _fields_ = [("val", ctypes.c_uint64), ("uaddr", ctypes.c_uint64), ("flags", ctypes.c_uint32), ("pad", ctypes.c_uint32)]
-other = ctypes.c_uint32(7)
-one = Waitv(8, ctypes.addressof(other), 2, 0)    # another value is there: EAGAIN
-print(hex(ctypes.addressof(other)), libc.syscall(449, ctypes.byref(one), 1, 0, None, 1), ctypes.get_errno())
-PY
+"$REPO/build/tests/traffic/nt-futex" >calls.out
 note "$(cat calls.out)"
 stop calls
 check_jq "a lock with priority inheritance" calls "[.[-1].locks[] | select(.op == \"pi\" and .uaddr == \"$(sed -n '1s/ .*//p' calls.out)\")] |

@@ -58,7 +58,7 @@ check "text: 100 waits, the longest time last" "$(grep ' us in ' text.txt | tail
 check "text: thread and separator" "$(grep -cE "^    - +ntsleep \($TID\)" text.txt | sed 's/[1-9][0-9]*/some/') $(grep -c '^    --$' text.txt | sed 's/[1-9][0-9]*/some/')" == "some some"
 check "text: not wider than 100" "$(awk 'length > 100' text.txt | wc -l)" == 0
 check "folded: root first, user part, separator, kernel part" \
-    "$(grep -cE '^ntsleep;.*nanosleep.*;-;.*(entry_SYSCALL|do_syscall).*nanosleep.*schedule;__schedule [0-9]+$' folded.txt | sed 's/[1-9][0-9]*/some/')" == some
+    "$(grep -cE '^ntsleep;.*nanosleep.*;-;.*(entry_SYSCALL|do_syscall|el0_svc).*nanosleep.*schedule;__schedule [0-9]+$' folded.txt | sed 's/[1-9][0-9]*/some/')" == some
 
 # --- four threads that want one CPU -----------------------------------------------------------
 nt_start spin offcputime_ts --include-blocked -u --waker -U
