@@ -235,8 +235,7 @@ NT_INLINE void nt_vxlan_tell(void *ctx, struct nt_vxlan_event *e)
 
 /* ---- reading packets ---- */
 /* The inner frame lies in the cursor: does the filter take it? Then it goes into the event. */
-NT_INLINE bool nt_vxlan_inner(void *ctx, const bool direct, struct nt_cur *cur, struct sk_buff *skb,
-			      struct nt_vxlan_event *e)
+NT_INLINE bool nt_vxlan_inner(const bool direct, struct nt_cur *cur, struct sk_buff *skb, struct nt_vxlan_event *e)
 {
 	unsigned char *head = NT_GET(direct, skb, head);
 	struct skb_shared_info *si = (void *)(head + NT_GET(direct, skb, end));
@@ -256,13 +255,18 @@ NT_INLINE bool nt_vxlan_inner(void *ctx, const bool direct, struct nt_cur *cur, 
 	}
 	if (BPF_CORE_READ(si, frag_list))
 		e->bits |= NT_VXLAN_FRAG_LIST;
-	e->stack_id = -1;
-	if (nt_const(NT_CONST_TOOL0) & NT_VXLAN_STACKS) {
-		e->stack_id = bpf_get_stackid(ctx, &nt_stacks, 0);
-		if (e->stack_id < 0)
-			nt_stat_add(NT_STAT_VXLAN_NO_STACK, 1);
-	}
 	return true;
+}
+
+/* To be called where the outermost hooked function begins: once a return probe has run there is no stack
+ * above it any more. */
+NT_INLINE void nt_vxlan_stack(void *ctx, struct nt_vxlan_event *e)
+{
+	if (!(nt_const(NT_CONST_TOOL0) & NT_VXLAN_STACKS))
+		return;
+	e->stack_id = bpf_get_stackid(ctx, &nt_stacks, 0);
+	if (e->stack_id < 0)
+		nt_stat_add(NT_STAT_VXLAN_NO_STACK, 1);
 }
 
 /* Bytes from the frame's beginning to behind the TCP or UDP header. */

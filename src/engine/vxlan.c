@@ -207,7 +207,7 @@ static void event(struct nt_run *r, const void *data, size_t size)
 
 	(void)size;
 	memcpy(&e, data, sizeof(e));
-	if (e.stack_id < 0 || nt_run_stack(r, "nt_stacks", e.stack_id, stack, NT_STACK_MAX) < 0)
+	if (!opts_of(r)->stack || e.stack_id < 0 || nt_run_stack(r, "nt_stacks", e.stack_id, stack, NT_STACK_MAX) < 0)
 		stack[0] = 0;
 	nt_run_cut_stack(r, stack, NT_STACK_MAX);
 	nt_vxlan_show_event(r, &e, opts_of(r)->stack ? stack : NULL);

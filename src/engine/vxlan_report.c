@@ -6,6 +6,9 @@
 #include "nettrace/packet.h"
 #include "nettrace/vxlan.h"
 
+enum { NUMBERS_AT = 46 };	/* text column of the numbers */
+#define HEADINGS "     packets    segments           bytes   dropped\n"
+
 static struct nt_vxlan_val risen(const struct nt_vxlan_val *now, const struct nt_vxlan_val *was)
 {
 	struct nt_vxlan_val v = *now;
@@ -51,6 +54,14 @@ static void numbers_text(struct nt_out *o, const struct nt_vxlan_val *v)
 		nt_fmt_count(v->dropped, d, sizeof(d)));
 }
 
+/* A name in front of the numbers, on a line of its own if it is too long. */
+static void name_text(struct nt_out *o, const char *name, int width)
+{
+	nt_text(o, "%-*s", width, name);
+	if (strlen(name) > (size_t)width)
+		nt_text(o, "\n%*s", NUMBERS_AT, "");
+}
+
 static const char *direction(uint32_t d)
 {
 	return d == NT_DIR_RX ? "rx" : "tx";
@@ -81,8 +92,9 @@ static void peer_show(struct nt_run *r, const struct nt_vxlan_peer *p)
 
 	if (known)
 		nt_fmt_addr(p->key.peer, peer, sizeof(peer));
-	nt_text(o, "%s  %8s  %-15s %-18s", direction(p->key.direction),
-		vni_text(p->key.vni, p->key.has_vni, vni, sizeof(vni)), dev ? dev : "-", peer);
+	nt_text(o, "%s  %8s  %-15s ", direction(p->key.direction),
+		vni_text(p->key.vni, p->key.has_vni, vni, sizeof(vni)), dev ? dev : "-");
+	name_text(o, peer, NUMBERS_AT - 30);
 	numbers_text(o, &p->val);
 	nt_json_obj(o, NULL);
 	nt_json_str(o, "direction", direction(p->key.direction));
@@ -113,7 +125,7 @@ static void peers(struct nt_run *r, const struct nt_vxlan_snapshot *before, cons
 	if (n)
 		qsort(row, n, sizeof(*row), peer_order);
 	if (n)
-		nt_text(o, "dir     vni  device          peer                   packets    segments           bytes   dropped\n");
+		nt_text(o, "dir      vni  device          peer             " HEADINGS);
 	nt_json_arr(o, "peers");
 	for (size_t i = 0; i < n && i < top; i++)
 		peer_show(r, &row[i]);
@@ -175,8 +187,9 @@ static void flow_show(struct nt_run *r, const struct nt_vxlan_flow *w)
 	snprintf(flow, sizeof(flow), type == 0x0806 ? "arp" : "type 0x%04x", type);
 	if (f->ip_version)
 		nt_flow_text(f, f->sport || f->dport, flow, sizeof(flow));
-	nt_text(o, "%s  %8s  %s\n%46s", direction(w->key.direction),
-		vni_text(w->key.vni, w->key.has_vni, vni, sizeof(vni)), flow, "");
+	nt_text(o, "%s  %8s  ", direction(w->key.direction),
+		vni_text(w->key.vni, w->key.has_vni, vni, sizeof(vni)));
+	name_text(o, flow, NUMBERS_AT - 14);
 	numbers_text(o, &w->val);
 	nt_json_obj(o, NULL);
 	nt_json_str(o, "direction", direction(w->key.direction));
@@ -204,7 +217,7 @@ static void flows(struct nt_run *r, const struct nt_vxlan_snapshot *before, cons
 	if (n)
 		qsort(row, n, sizeof(*row), flow_order);
 	if (n)
-		nt_text(o, "\ndir     vni  inner flow                          packets    segments           bytes   dropped\n");
+		nt_text(o, "\ndir      vni  inner flow                       " HEADINGS);
 	nt_json_arr(o, "flows");
 	for (size_t i = 0; i < n && i < top; i++)
 		flow_show(r, &row[i]);

@@ -19,6 +19,7 @@ NT_FUNC(device_in, struct sk_buff *skb, struct net_device *dev)
 	c->in = NT_VXLAN_IN_DEVICE;
 	c->skb = (__u64)skb;
 	c->dev = (__u64)dev;
+	nt_vxlan_stack(ctx, &c->e);
 	nt_stat_add(NT_STAT_VXLAN_DEVICE, 1);
 	return 0;
 }
@@ -63,12 +64,14 @@ NT_INLINE void from_fdb(struct nt_vxlan_event *e, struct vxlan_rdst *rdst, __be3
 		if (family == NT_AF_INET || family == NT_AF_INET6)
 			e->bits |= NT_VXLAN_PEER;
 	}
+	if (!vni)		/* it is the peer's, which we cannot read */
+		return;
 	e->vni = bpf_ntohl(vni);
 	e->bits |= NT_VXLAN_VNI;
 }
 
 /* The frame that a VXLAN device is given. */
-NT_INLINE bool frame_at_device(void *ctx, const bool direct, struct sk_buff *skb, struct net_device *dev,
+NT_INLINE bool frame_at_device(const bool direct, struct sk_buff *skb, struct net_device *dev,
 			       struct nt_vxlan_call *c)
 {
 	struct nt_cur *cur = nt_cur_get();
@@ -78,7 +81,7 @@ NT_INLINE bool frame_at_device(void *ctx, const bool direct, struct sk_buff *skb
 	nt_cur_init(direct, cur, skb, NT_AT_DATA_L2);
 	nt_cur_without_l2(direct, cur, dev);
 	nt_cur_dev(direct, cur, dev);
-	if (!nt_vxlan_inner(ctx, direct, cur, skb, &c->e))
+	if (!nt_vxlan_inner(direct, cur, skb, &c->e))
 		return false;
 	c->headers = nt_vxlan_headers(cur);
 	c->e.direction = NT_DIR_TX;
@@ -87,15 +90,21 @@ NT_INLINE bool frame_at_device(void *ctx, const bool direct, struct sk_buff *skb
 
 NT_FUNC(encap_in, struct sk_buff *skb, struct net_device *dev, void *default_vni, struct vxlan_rdst *rdst)
 {
-	struct nt_vxlan_call *above = nt_vxlan_call_of(skb), *c;
+	struct nt_vxlan_call *device = nt_vxlan_calls_top(), *c;
 
-	if (above && above->in == NT_VXLAN_IN_DEVICE)
-		above->skb = 0;		/* from now on it is this call's */
+	if (device && device->in != NT_VXLAN_IN_DEVICE)
+		device = NULL;
+	if (device && device->skb == (__u64)skb)
+		device->skb = 0;	/* from now on it is this call's */
 	c = nt_vxlan_calls_push();
 	if (!c)
 		return 0;
 	c->in = NT_VXLAN_IN_PEER;
-	if (!frame_at_device(ctx, direct, skb, dev, c))
+	if (device)
+		c->e.stack_id = device->e.stack_id;
+	else
+		nt_vxlan_stack(ctx, &c->e);
+	if (!frame_at_device(direct, skb, dev, c))
 		return 0;
 	c->skb = (__u64)skb;
 	if (rdst)
@@ -220,8 +229,9 @@ NT_FUNC(decap_in, void *sk, struct sk_buff *skb)
 	if (!nt_vxlan_header(&c->e, cur, off))
 		return 0;
 	nt_cur_inside(direct, cur, skb, off + NT_VXLAN_HLEN, nt_vxlan_payload(&c->e));
-	if (!nt_vxlan_inner(ctx, direct, cur, skb, &c->e))
+	if (!nt_vxlan_inner(direct, cur, skb, &c->e))
 		return 0;
+	nt_vxlan_stack(ctx, &c->e);
 	nt_vxlan_lower(&c->e, NT_GET(direct, skb, dev));
 	c->skb = (__u64)skb;
 	c->e.direction = NT_DIR_RX;
@@ -263,7 +273,7 @@ NT_TP(kfree_skb, struct sk_buff *skb, void *location)
 		return 0;	/* what was sent is IP's */
 	if (nt_const(NT_CONST_TP_ARGS) >= 3 && (!reason || reason == nt_const(NT_CONST_TOOL2)))
 		return 0;
-	if (c->in == NT_VXLAN_IN_DEVICE && !frame_at_device(ctx, false, skb, (struct net_device *)c->dev, c))
+	if (c->in == NT_VXLAN_IN_DEVICE && !frame_at_device(false, skb, (struct net_device *)c->dev, c))
 		return 0;
 	c->freed = 1;
 	c->done = 1;
@@ -322,8 +332,9 @@ NT_INLINE int at_device(void *ctx, const bool direct, struct sk_buff *skb, struc
 	if (!(nt_const(NT_CONST_TOOL0) & NT_VXLAN_BY_DEV) && lies_on_others(skb))
 		return 0;
 	nt_cur_inside(direct, cur, skb, off + NT_VXLAN_HLEN, nt_vxlan_payload(e));
-	if (!nt_vxlan_inner(ctx, direct, cur, skb, e))
+	if (!nt_vxlan_inner(direct, cur, skb, e))
 		return 0;
+	nt_vxlan_stack(ctx, e);
 	e->direction = direction;
 	e->what = NT_VXLAN_SEEN;
 	nt_vxlan_tell(ctx, e);

@@ -86,7 +86,7 @@ static const struct nt_hook hooks[] = {
 
 static const struct nt_type_need types[] = {
 	{ .module = "vxlan", .name = "vxlan_rdst", .if_loaded = true,
-	  .loss = "the peer of a packet that is dropped before it is encapsulated, and its VNI where that is not the device's" },
+	  .loss = "the peer of packets dropped before they are encapsulated, or their own VNI" },
 };
 
 const struct nt_tool nt_tool_vxlan_tracer = {
