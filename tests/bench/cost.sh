@@ -24,6 +24,7 @@ load() {
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
         trace_ip_defrag) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" 2000 ;;
         kernel_icmp_rtt | icmp_drop_detector | trace_conntrack) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
+        vxlan_tracer) in_a "$BENCH" ping 10.79.0.2 "$N" "$ROUNDS" ;;
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
         sched_latency_monitor | offcputime_ts | cpu_monitor | ksoftirqd_sched_latency)
@@ -49,6 +50,7 @@ options() {
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
+        vxlan_tracer) echo "--summary --interval 1000" ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag | trace_conntrack) echo "--interval 1000" ;;
         sched_latency_monitor | offcputime_ts | futex | pthread_rwlock_wrlock | cpu_monitor | ksoftirqd_sched_latency)
@@ -133,6 +135,18 @@ if in_a nft 'add table inet t { chain p { type filter hook prerouting priority 0
     in_a nft flush ruleset
 fi
 measure trace_ip_defrag "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
+if modprobe vxlan 2>/dev/null || [ -d /sys/module/vxlan ]; then
+    for ns in a b; do
+        [ $ns = a ] && host=1 other=2 || host=2 other=1
+        ip -n $ns link add vx1 address 02:78:00:00:00:0$host type vxlan id 1 nolearning dstport 4789 \
+            local 10.77.0.$host remote 10.77.0.$other
+        ip -n $ns link set vx1 up
+        ip -n $ns address add 10.79.0.$host/24 dev vx1
+        ip -n $ns neighbour replace 10.79.0.$other lladdr 02:78:00:00:00:0$other dev vx1 nud permanent
+    done
+    measure vxlan_tracer "--dst-ip 10.79.0.99" "host 10.79.0.99" "--dst-ip 10.79.0.2"
+    for ns in a b; do ip -n $ns link del vx1; done
+fi
 # Threads, not packets: filters are names, and there are no expressions.
 measure sched_latency_monitor "--process nobody" "" "--process nt-bench"
 measure offcputime_ts "--pid 2147483647" "" "--user-threads-only --user-stacks-only"
