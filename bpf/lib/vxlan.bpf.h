@@ -240,8 +240,11 @@ NT_INLINE bool nt_vxlan_inner(const bool direct, struct nt_cur *cur, struct sk_b
 	unsigned char *head = NT_GET(direct, skb, head);
 	struct skb_shared_info *si = (void *)(head + NT_GET(direct, skb, end));
 
-	if (!nt_filter(cur))
+	if (!nt_filter(cur)) {
+		if (cur->bits & NT_PKT_TRUNC)
+			nt_stat_add(NT_STAT_VXLAN_UNREADABLE, 1);
 		return false;
+	}
 	nt_cur_parse(cur);
 	nt_pkt_fill(cur, &e->pkt);
 	e->ts_ns = bpf_ktime_get_ns();
@@ -283,13 +286,15 @@ NT_INLINE __u32 nt_vxlan_headers(const struct nt_cur *cur)
 	return cur->l4 + (doff >> 4) * 4 - cur->data;
 }
 
-/* The VXLAN header at off. False: it cannot be read. */
+/* The VXLAN header at off. False: it cannot be read, which is counted. */
 NT_INLINE bool nt_vxlan_header(struct nt_vxlan_event *e, const struct nt_cur *cur, __u32 off)
 {
 	__be32 h[2];
 
-	if (nt_read_at(cur, off, h, sizeof(h)))
+	if (nt_read_at(cur, off, h, sizeof(h))) {
+		nt_stat_add(NT_STAT_VXLAN_UNREADABLE, 1);
 		return false;
+	}
 	e->flags = bpf_ntohl(h[0]);
 	e->vni = bpf_ntohl(h[1]) >> 8;
 	if (e->flags & NT_VXLAN_F_I)

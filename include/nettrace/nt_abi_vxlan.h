@@ -104,6 +104,7 @@ enum nt_vxlan_stat {
 	NT_STAT_VXLAN_DEVICE = NT_STAT_VXLAN0 + 2 * NT_VXLAN_COUNTS,	/* packets given to VXLAN devices */
 	NT_STAT_VXLAN_RATE_LIMITED,
 	NT_STAT_VXLAN_NO_STACK,
+	NT_STAT_VXLAN_UNREADABLE,	/* headers beyond the linear part, or none: neither counted nor shown */
 };
 
 #endif

@@ -226,22 +226,32 @@ static void interval(struct nt_run *r, bool final)
 	p->last = now;
 }
 
+static void warnings(struct nt_run *r)
+{
+	static const struct { const char *name, *text; uint32_t stat; } w[] = {
+		{ "rate_limited", "packets not shown: above --rate", NT_STAT_VXLAN_RATE_LIMITED },
+		{ "no_stack", "stacks could not be stored", NT_STAT_VXLAN_NO_STACK },
+		{ "unreadable", "packets left out: their headers could not be read", NT_STAT_VXLAN_UNREADABLE },
+	};
+
+	for (size_t i = 0; i < NT_COUNT(w); i++) {
+		uint64_t n = nt_run_stat(r, w[i].stat);
+
+		nt_json_u64(nt_run_out(r), w[i].name, n);
+		if (n)
+			nt_text(nt_run_out(r), "warning: %llu %s\n", (unsigned long long)n, w[i].text);
+	}
+}
+
 /* A single report has said what the summary would say. */
 static void end(struct nt_run *r)
 {
 	struct nt_vxlan *p = nt_run_priv(r);
-	uint64_t limited = nt_run_stat(r, NT_STAT_VXLAN_RATE_LIMITED), no_stack = nt_run_stat(r, NT_STAT_VXLAN_NO_STACK);
 	struct nt_out *o = nt_run_out(r);
 	struct nt_vxlan_snapshot now;
 
 	take(r, &now);
-	nt_json_u64(o, "rate_limited", limited);
-	nt_json_u64(o, "no_stack", no_stack);
-	if (limited)
-		nt_text(o, "warning: %llu packets not shown: above --rate %u a second\n", (unsigned long long)limited,
-			opts_of(r)->rate);
-	if (no_stack)
-		nt_text(o, "warning: %llu stacks could not be stored\n", (unsigned long long)no_stack);
+	warnings(r);
 	if (p->reports > 1)
 		nt_text(o, "since the start:\n");
 	if (p->reports != 1 || nt_out_format(o) == NT_JSON)

@@ -69,6 +69,8 @@ PY
 wait_for 10 eval '[ "$(events program ".type == \"event\"")" -ge 3 ]' || true
 nt_stop program
 lost_zero program
+# of any device: at a's and at b's
+check_jq "what is no VXLAN" program '.[-1] | .unreadable == 2 and .rx.packets == 3'
 check_jq "ARP with a group" program 'map(select(.type == "event")) | map(.vni) == [5000, 5001, 5002] and
     all(.direction == "rx" and .gbp_id == 77 and .vxlan_flags == "I,GBP" and .arp.operation == 1 and
     .arp.sender_ip == "10.9.9.9" and .arp.target_ip == "10.9.9.10" and .dst_mac == "ff:ff:ff:ff:ff:ff")'
