@@ -113,7 +113,9 @@ const struct nt_tool nt_tool_vxlan_tracer = {
 	"\n"
 	"The module vxlan must be loaded when the tool starts. Without it, where functions cannot be hooked,\n"
 	"and with --by-port, packets are told by UDP port at the devices that are given, else at all that lie\n"
-	"on no other device: a packet that this host only forwards counts as received and as sent.",
+	"on no other device: a packet that this host only forwards counts as received and as sent.\n"
+	"Where probes stand in for fentry (5.10), return probes of tools that are started later hide the rest\n"
+	"of a stack.",
 	.example = {
 		"nettrace vxlan_tracer -n 100 -d 10.1.0.5  # packets of VNI 100 to this inner address",
 		"nettrace vxlan_tracer --summary --interval 10  # who talks to whom in which VNI, every 10 s",

@@ -1,5 +1,6 @@
 # VXLAN in known numbers: two VNIs on one underlay, IPv4 and IPv6 inside and outside, ARP, VLANs, segments, drops.
-# timeout: 240
+# ci: new
+# timeout: 400
 
 need_kprobes
 need_cmd python3 tcpdump
@@ -183,8 +184,9 @@ for n in 40 41 42; do
     ip -n a neighbour replace 10.9.$n.2 lladdr 02:78:00:00:00:02 dev vx$n nud permanent
 done
 settle a b
-nt_start_in a lost vxlan_tracer -i vx200,vx40,vx41,vx42 --direction tx --stack
+# on 5.10 a later tool's return probes would hide the rest of a stack
 nt_start_in b unknown vxlan_tracer -i vb --drops-only
+nt_start_in a lost vxlan_tracer -i vx200,vx40,vx41,vx42 --direction tx --stack
 pings 20 10.9.200.2 || true
 pings 5 10.9.40.2 || true
 pings 6 10.9.41.2 || true
