@@ -95,8 +95,8 @@ const struct nt_tool nt_tool_vxlan_tracer = {
 	.group = NT_GROUP_SYSTEM,
 	.summary = "inner flows that are encapsulated and decapsulated here: VNI, peer, drops",
 	.help =
-	"Shows each packet that the kernel's VXLAN puts into or takes out of UDP, with its VNI, its inner flow\n"
-	"and the outer addresses, and what became of it:\n"
+	"Shows each packet that the kernel's VXLAN puts into UDP or takes out of it, with its VNI, its inner\n"
+	"flow and the outer addresses, and what became of it:\n"
 	"\n"
 	"  sent       encapsulated and given to IP; once for each peer that it goes to\n"
 	"  delivered  decapsulated and given to the VXLAN device\n"
@@ -104,18 +104,18 @@ const struct nt_tool nt_tool_vxlan_tracer = {
 	"  local      the peer is this host: given to the other VXLAN device without encapsulation\n"
 	"  seen       told by its UDP port, at a device: what becomes of it is not known\n"
 	"\n"
-	"Address, port and protocol filters and the filter expression are about the inner packet. Numbers are\n"
-	"packets as the stack has them, segments that GSO makes of them or GRO made them of, and bytes of inner\n"
-	"frames. \"over MTU\" are packets that are larger with their outer headers than the MTU of the underlay:\n"
-	"they are cut into fragments there, or lost. Devices in metadata mode (\"external\", Open vSwitch) take\n"
-	"VNI and peer from whoever sends. device_packets in JSON is what all VXLAN devices were given to send,\n"
-	"whatever the filter.\n"
+	"Address, port and protocol filters and the filter expression are about the inner packet. Numbers\n"
+	"are packets as the stack has them, segments that GSO makes of them or GRO made them of, and bytes\n"
+	"of inner frames. \"over MTU\" are packets that are larger with their outer headers than the MTU of\n"
+	"the underlay: they are cut into fragments there, or lost. Devices in metadata mode (\"external\",\n"
+	"Open vSwitch) take VNI and peer from whoever sends. device_packets in JSON is what all VXLAN\n"
+	"devices were given to send, whatever the filter.\n"
 	"\n"
 	"The module vxlan must be loaded when the tool starts. Without it, where functions cannot be hooked,\n"
-	"and with --by-port, packets are told by UDP port at the devices that are given, else at all that lie\n"
-	"on no other device: a packet that this host only forwards counts as received and as sent.\n"
-	"Where probes stand in for fentry (5.10), return probes of tools that are started later hide the rest\n"
-	"of a stack.",
+	"and with --by-port, packets are told by UDP port at the devices that are given, else at all that\n"
+	"lie on no other device: a packet that this host only forwards counts as received and as sent.\n"
+	"Where probes stand in for fentry (5.10), return probes of tools that are started later hide the\n"
+	"rest of a stack.",
 	.example = {
 		"nettrace vxlan_tracer -n 100 -d 10.1.0.5  # packets of VNI 100 to this inner address",
 		"nettrace vxlan_tracer --summary --interval 10  # who talks to whom in which VNI, every 10 s",
