@@ -12,6 +12,7 @@
 #include "lib/filter.bpf.h"
 #include "lib/rate.bpf.h"
 #include "lib/stacks.bpf.h"
+#include "lib/tunnel.bpf.h"
 #include "nettrace/nt_abi_vxlan.h"
 
 #define NT_VXLAN_UDP_HLEN 8
