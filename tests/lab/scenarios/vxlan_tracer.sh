@@ -109,7 +109,8 @@ ip -n a link del vx100.7
 ip -n b link del vx100.7
 
 # --- GSO: segments; larger than the underlay --------------------------------------------------------
-tcp_out() { in_a awk '/^Tcp: [0-9]/ { print $12 }' /proc/net/snmp; }
+# OutSegs, and RetransSegs, which are not among them
+tcp_out() { in_a awk '/^Tcp: [0-9]/ { print $12 + $13 }' /proc/net/snmp; }
 cat >"$WORK/tcp.py" <<'PY'
 import socket, sys
 if sys.argv[1] == "server":
