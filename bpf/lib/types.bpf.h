@@ -77,11 +77,17 @@ struct netdev_queue {
 	struct Qdisc *qdisc_sleeping;	/* also while the device is down and .qdisc is noop */
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct net_device {
 	struct netdev_queue *_tx;
 	char name[16];
 	int ifindex;
+	unsigned int mtu;
 	unsigned short type;
+	struct { struct list_head lower; } adj_list;
 	unsigned int num_tx_queues;
 	possible_net_t nd_net;
 	const struct rtnl_link_ops *rtnl_link_ops;
@@ -155,8 +161,9 @@ struct sk_buff {
 	__u32 hash;
 	__be16 vlan_proto;
 	__u16 vlan_tci;
-	__be16 protocol;
+	__be16 protocol, inner_protocol;
 	__u16 transport_header, network_header, mac_header;
+	unsigned long _skb_refdst;	/* address of its dst_entry, and a bit */
 	unsigned int tail, end;
 	unsigned char *head, *data;
 	char cb[48];
@@ -181,6 +188,8 @@ struct sk_buff___ip_summed {	/* a bit-field, like the tags above */
 struct skb_shared_info {
 	unsigned short gso_size;
 	unsigned short gso_segs;
+	struct sk_buff *frag_list;
+	unsigned int gso_type;
 };
 
 /* ---- TCP ---- */
@@ -374,6 +383,49 @@ struct sw_flow_key {
 		__u32 mark;
 		struct { __u32 ct_labels_32[4]; } labels;
 	} ct;
+};
+
+/* ---- routes, tunnels ---- */
+struct dst_entry {
+	struct net_device *dev;
+	unsigned short flags;
+};
+
+struct ip_tunnel_key {
+	__be64 tun_id;
+	union {
+		struct { __be32 dst; } ipv4;
+		struct { struct in6_addr dst; } ipv6;
+	} u;
+};
+
+struct ip_tunnel_info {
+	struct ip_tunnel_key key;
+	__u8 mode;
+};
+
+struct metadata_dst {
+	struct dst_entry dst;
+	union { struct ip_tunnel_info tun_info; } u;
+};
+
+struct sockaddr_in {
+	unsigned short sin_family;
+	struct { __be32 s_addr; } sin_addr;
+};
+
+struct sockaddr_in6 {
+	struct in6_addr sin6_addr;
+};
+
+union vxlan_addr {		/* of module vxlan, as the next */
+	struct sockaddr_in sin;
+	struct sockaddr_in6 sin6;
+};
+
+struct vxlan_rdst {
+	union vxlan_addr remote_ip;
+	__be32 remote_vni;
 };
 
 /* ---- ptr_ring, tun ---- */

@@ -138,6 +138,8 @@ int nt_optset_check(FILE *f, const struct nt_optset *set);
 
 /* Single value parsers, also used by tests and legacy positionals. 0 or -EINVAL. */
 int nt_parse_prefix(const char *text, struct nt_prefix *out);
+/* The prefix as the kernel side compares it: its address, and the mask of its length. */
+void nt_prefix_mask(uint8_t addr[16], uint8_t mask[16], const struct nt_prefix *p);
 int nt_parse_ports(const char *text, struct nt_ports *out);
 int nt_parse_duration(const char *text, double min_s, double max_s, uint64_t *out_ns);
 int nt_parse_size(const char *text, uint64_t *out_bytes);

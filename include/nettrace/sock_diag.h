@@ -43,7 +43,7 @@ struct nt_tcp_info {
 	uint32_t received_ce;				/* 6.18 */
 };
 
-enum nt_tcp_state {		/* the kernel's numbers */
+enum nt_tcp_conn_state {		/* the kernel's numbers */
 	NT_TCP_ESTABLISHED = 1, NT_TCP_SYN_SENT, NT_TCP_SYN_RECV, NT_TCP_FIN_WAIT1, NT_TCP_FIN_WAIT2,
 	NT_TCP_TIME_WAIT, NT_TCP_CLOSE, NT_TCP_CLOSE_WAIT, NT_TCP_LAST_ACK, NT_TCP_LISTEN, NT_TCP_CLOSING,
 	NT_TCP_NEW_SYN_RECV,

@@ -89,7 +89,7 @@ const struct nt_opt *nt_tuple_rows(unsigned int which, size_t *n)
 	return rows;
 }
 
-static void set_prefix(uint8_t *addr, uint8_t *mask, const struct nt_prefix *p)
+void nt_prefix_mask(uint8_t addr[16], uint8_t mask[16], const struct nt_prefix *p)
 {
 	memcpy(addr, p->addr, 16);
 	for (int i = 0; i < 16; i++) {
@@ -125,11 +125,11 @@ static void resolve_tuple(struct nt_run *r)
 	struct nt_tuple *t = &r->tuple_values;
 
 	if (o->src.set) {
-		set_prefix(t->src, t->src_mask, &o->src);
+		nt_prefix_mask(t->src, t->src_mask, &o->src);
 		r->tuple_mask |= NT_FILTER_SRC;
 	}
 	if (o->dst.set) {
-		set_prefix(t->dst, t->dst_mask, &o->dst);
+		nt_prefix_mask(t->dst, t->dst_mask, &o->dst);
 		r->tuple_mask |= NT_FILTER_DST;
 	}
 	if ((o->src.set && !o->src.is_v4) || (o->dst.set && !o->dst.is_v4))

@@ -3,6 +3,7 @@
 #ifndef NETTRACE_ENGINE_TCP_H
 #define NETTRACE_ENGINE_TCP_H
 
+#include "nettrace/sock_diag.h"
 #include "nettrace/nt_abi_tcp.h"
 #include "nettrace/tcp.h"
 
@@ -76,7 +77,6 @@ void nt_tcp_perf_show(struct nt_run *r, const struct nt_tcp_report *rep);
 /* tcp_event.c */
 int nt_tcp_stream_open(struct nt_run *r);
 void nt_tcp_event_show(struct nt_run *r, const struct nt_tcp_event *e);
-const char *nt_tcp_state_name(uint32_t state);
 /* "10.0.0.1:80", "[fd00::1]:80" */
 const char *nt_tcp_end_text(const uint8_t *addr, __be16 port, char *buf, size_t size);
 /* tcp_show_rows.c */

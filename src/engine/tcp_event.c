@@ -53,16 +53,6 @@ static const struct nt_field fields[] = {
 	{ .name = "cpu", .kind = NT_K_U32, .off = S(e.cpu), .flags = NT_F_NO_TEXT },
 };
 
-const char *nt_tcp_state_name(uint32_t state)
-{
-	static const char *const name[NT_TCP_KERNEL_STATES] = {
-		"-", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE",
-		"CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING", "NEW_SYN_RECV",
-	};
-
-	return state < NT_TCP_KERNEL_STATES ? name[state] : "?";
-}
-
 const char *nt_tcp_end_text(const uint8_t *addr, __be16 port, char *buf, size_t size)
 {
 	char a[48];

@@ -24,6 +24,7 @@ load() {
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
         trace_ip_defrag) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" 2000 ;;
         kernel_icmp_rtt | icmp_drop_detector | trace_conntrack | system_network_latency_*) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
+        vxlan_tracer) in_a "$BENCH" ping 10.79.0.2 "$N" "$ROUNDS" ;;
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
         tcp_rtt_* | tcp_send_* | tcp_perf_*) in_a "$BENCH" tcp "$N" "$ROUNDS" ;;
@@ -51,6 +52,7 @@ options() {
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
+        vxlan_tracer) echo "--summary --interval 1000" ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
         system_network_latency_summary) echo "--phy-interface va --interval 1000" ;;
         system_network_latency_details) echo "--phy-interface va --rate 0" ;;
@@ -146,6 +148,18 @@ measure trace_ip_defrag "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.
 measure tcp_rtt_inflight_hist "--rport 1" "" "--lport 5000"
 measure tcp_perf_observer "--rport 1" "" "--lport 5000"
 measure tcp_send_rtt_inflight_hist "--rport 1" "" "--lport 5000"
+if modprobe vxlan 2>/dev/null || [ -d /sys/module/vxlan ]; then
+    for ns in a b; do
+        [ $ns = a ] && host=1 other=2 || host=2 other=1
+        ip -n $ns link add vx1 address 02:78:00:00:00:0$host type vxlan id 1 nolearning dstport 4789 \
+            local 10.77.0.$host remote 10.77.0.$other
+        ip -n $ns link set vx1 up
+        ip -n $ns address add 10.79.0.$host/24 dev vx1
+        ip -n $ns neighbour replace 10.79.0.$other lladdr 02:78:00:00:00:0$other dev vx1 nud permanent
+    done
+    measure vxlan_tracer "--dst-ip 10.79.0.99" "host 10.79.0.99" "--dst-ip 10.79.0.2"
+    for ns in a b; do ip -n $ns link del vx1; done
+fi
 # Threads, not packets: filters are names, and there are no expressions.
 measure sched_latency_monitor "--process nobody" "" "--process nt-bench"
 measure offcputime_ts "--pid 2147483647" "" "--user-threads-only --user-stacks-only"

@@ -4,7 +4,8 @@
   ovs.py dp NAME PORT...                a datapath in this namespace; devices get ports 1, 2, ...
   ovs.py flow NAME MATCH... -- ACTION...
       MATCH:  in_port=1 recirc=0 type=0x0800 state=new,trk (of new, est, inv, trk; the others are clear)
-      ACTION: output=2 recirc=1 ct=ZONE[,commit]
+              tunnel=ID,SOURCE,DESTINATION (what came through a tunnel matches only so)
+      ACTION: output=2 recirc=1 ct=ZONE[,commit] tunnel=ID,DESTINATION (IPv4, before the output to a tunnel)
   ovs.py handle NAME DELAY_MS PORT=ACTION...    in ovs-vswitchd's place: packets of a port (0: NAME itself)
       without a flow get the action after so many ms; no flow is made. Prints "ready".
   ovs.py del NAME
@@ -17,6 +18,7 @@ import time
 
 STATES = {"new": 1, "est": 2, "rel": 4, "rpl": 8, "inv": 16, "trk": 32}
 KEY_IN_PORT, KEY_ETHERNET, KEY_ETHERTYPE, KEY_IPV4, KEY_IPV6, KEY_RECIRC, KEY_CT_STATE = 3, 4, 6, 7, 8, 20, 22
+KEY_TUNNEL, TUNNEL_ID, TUNNEL_SRC, TUNNEL_DST, TUNNEL_TTL = 16, 0, 1, 2, 4
 
 
 def attr(kind, data=b""):
@@ -29,6 +31,12 @@ def u32(kind, value):
 
 def text(kind, value):
     return attr(kind, value.encode() + b"\0")
+
+
+def tunnel(number, dst, src=None):
+    return attr(KEY_TUNNEL, attr(TUNNEL_ID, struct.pack("!Q", number)) +
+                (attr(TUNNEL_SRC, socket.inet_aton(src)) if src else b"") +
+                attr(TUNNEL_DST, socket.inet_aton(dst)) + attr(TUNNEL_TTL, b"\x40"))
 
 
 class Netlink:
@@ -111,6 +119,11 @@ def match_of(words):
     if "state" in want:
         key += u32(KEY_CT_STATE, sum(STATES[word] for word in want["state"].split(",")))
         mask += u32(KEY_CT_STATE, STATES["new"] | STATES["est"] | STATES["inv"] | STATES["trk"])
+    if "tunnel" in want:
+        number, src, dst = want["tunnel"].split(",")
+        key += tunnel(int(number), dst, src)
+        mask += attr(KEY_TUNNEL, attr(TUNNEL_ID, b"\xff" * 8) + attr(TUNNEL_SRC, b"\xff" * 4) +
+                     attr(TUNNEL_DST, b"\xff" * 4) + attr(TUNNEL_TTL, b"\x00"))
     return attr(1, key) + attr(7, mask)
 
 
@@ -120,6 +133,9 @@ def action_of(word):
         return u32(1, int(value))
     if name == "recirc":
         return u32(7, int(value))
+    if name == "tunnel":
+        number, dst = value.split(",")
+        return attr(3, tunnel(int(number), dst))    # OVS_ACTION_ATTR_SET
     zone, *rest = value.split(",")
     return attr(12, (attr(1) if "commit" in rest else b"") + attr(2, struct.pack("=H", int(zone))))
 

@@ -12,6 +12,7 @@ states() { jq -c --arg tools "$TOOLS" '[.tools[] | select(.name | inside($tools)
 has_reasons() { kernel_at_least 5.17; }
 modprobe tun
 modprobe -q openvswitch || true
+modprobe -q vxlan || true
 defer modprobe -rq openvswitch	# conntrack, which it brings, would put the fragments of later scenarios together
 
 mkdir bin
@@ -20,7 +21,7 @@ NETTRACE=$WORK/bin/nettrace
 
 # --- the file ---------------------------------------------------------------------
 modules=()
-for module in tun nf_conntrack openvswitch; do
+for module in tun nf_conntrack openvswitch vxlan; do
     [ ! -e /sys/kernel/btf/$module ] || modules+=("/sys/kernel/btf/$module")
 done
 has_ring() { [ ${#modules[@]} -gt 0 ]; }

@@ -5,7 +5,7 @@
 
 lab_need_nettrace
 if in_guest; then
-    for module in tun vhost_net kvm_amd openvswitch nf_conntrack; do modprobe $module 2>/dev/null || true; done
+    for module in tun vhost_net kvm_amd openvswitch nf_conntrack vxlan; do modprobe $module 2>/dev/null || true; done
     defer modprobe -rq openvswitch	# conntrack comes with it, which would meddle with later scenarios
 fi
 mapfile -t tools < <("$NETTRACE" list --json | jq -r .name)
