@@ -65,7 +65,11 @@ in_guest || exit 0
 nt_start fifo $TOOL $PORTS $DIRECT --high-latency-threshold 2000 --threshold-on wakeup
 nt_start_text fifotext $TOOL $PORTS $DIRECT -t 2000 --threshold-on wakeup
 reader r16 --bind 10.77.0.2 --port 7016
-bg hog "$REPO/build/tests/traffic/nt-task" --do duty --run-us 5000 --period-us 10000 --count 1000 --fifo 50 --name hog
+bg hog "$REPO/build/tests/traffic/nt-task" --do duty --run-us 5000 --period-us 10000 --count 1000 --fifo 50 --name hog \
+    --wait-file go-hog
+wait_for 20 grep -q ready hog.out
+touch go-hog
+sleep 0.2
 in_a chrt -f 60 "$SEND" tcp --to 10.77.0.2 --port 7016 --count 70 --interval-us 7300 >/dev/null
 R16=$(done_of r16)
 # Copies that the hog interrupts, where the kernel lets it: at its own places, or at any.
