@@ -74,7 +74,8 @@ const char *nt_tcp_end_text(const uint8_t *addr, __be16 port, char *buf, size_t 
 
 static void fill_what(struct shown *s)
 {
-	static const char *const why[NT_TCP_RETRANS_KINDS] = { "SYN", "SYN-ACK", "timeout", "fast", "tail loss probe", "other" };
+	static const char *const why[NT_TCP_RETRANS_KINDS] = { "SYN", "SYN-ACK", "timeout", "fast",
+							     "tail loss probe", "other" };
 	const struct nt_tcp_event *e = &s->e;
 	char time[24];
 
