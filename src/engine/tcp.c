@@ -39,7 +39,8 @@ int nt_tcp_check(struct nt_run *r, struct nt_err *err)
 
 static uint64_t switches(const struct nt_tcp_opts *o)
 {
-	return (o->mode != NT_TCP_SUMMARY ? NT_TCP_DETAILS : 0) | (o->laddr.set && o->raddr.set ? NT_TCP_PAIR : 0) | (o->acks_only ? NT_TCP_ACKS_ONLY : 0) |
+	return (o->mode != NT_TCP_SUMMARY ? NT_TCP_DETAILS : 0) |
+	       (o->laddr.set && o->raddr.set ? NT_TCP_PAIR : 0) | (o->acks_only ? NT_TCP_ACKS_ONLY : 0) |
 	       (o->all_segments ? NT_TCP_IDLE_TOO : 0) | (o->bw_hist ? NT_TCP_BW : 0) | (o->grid ? NT_TCP_2D : 0);
 }
 

@@ -18,9 +18,9 @@ static const struct nt_field fields[] = {
 	{ .name = "time", .kind = NT_K_TS, .off = S(e.ts_ns) },
 	{ .name = "kind", .kind = NT_K_ENUM, .off = S(e.kind), .names = "rtt|connlat|failed|retrans|reset_out|reset_in",
 	  .width = 9, .flags = NT_F_LEFT },
-	{ .name = "local", .kind = NT_K_CSTR, .off = S(local_p), .width = 20, .flags = NT_F_LEFT | NT_F_NO_JSON },
-	{ .name = "remote", .kind = NT_K_CSTR, .off = S(remote_p), .width = 20, .flags = NT_F_LEFT | NT_F_NO_JSON },
-	{ .name = "what", .kind = NT_K_CSTR, .off = S(what_p), .width = 18, .flags = NT_F_LEFT | NT_F_NO_JSON },
+	{ .name = "local", .kind = NT_K_CSTR, .off = S(local_p), .width = 16, .flags = NT_F_LEFT | NT_F_NO_JSON },
+	{ .name = "remote", .kind = NT_K_CSTR, .off = S(remote_p), .width = 16, .flags = NT_F_LEFT | NT_F_NO_JSON },
+	{ .name = "what", .kind = NT_K_CSTR, .off = S(what_p), .width = 12, .flags = NT_F_LEFT | NT_F_NO_JSON },
 	{ .name = "src_ip", .kind = NT_K_ADDR, .off = S(e.key.laddr), .flags = NT_F_NO_TEXT },
 	{ .name = "src_port", .kind = NT_K_PORT, .off = S(e.key.lport), .flags = NT_F_NO_TEXT },
 	{ .name = "dst_ip", .kind = NT_K_ADDR, .off = S(e.key.raddr), .flags = NT_F_NO_TEXT },
@@ -47,7 +47,7 @@ static const struct nt_field fields[] = {
 	  .has_off = S(known), .has_mask = 1 },
 	{ .name = "srtt_us", .kind = NT_K_U32, .off = S(e.state.srtt_us), .has_off = S(known), .has_mask = 1,
 	  .flags = NT_F_NO_TEXT },
-	{ .name = "state", .kind = NT_K_CSTR, .off = S(state_p), .width = 11, .flags = NT_F_LEFT },
+	{ .name = "state", .kind = NT_K_CSTR, .off = S(state_p), .flags = NT_F_LEFT },
 	{ .name = "pid", .kind = NT_K_U32, .off = S(e.pid), .flags = NT_F_NO_TEXT | NT_F_IF_NONZERO },
 	{ .name = "comm", .kind = NT_K_COMM, .off = S(e.comm), .flags = NT_F_LEFT | NT_F_IF_NONZERO },
 	{ .name = "cpu", .kind = NT_K_U32, .off = S(e.cpu), .flags = NT_F_NO_TEXT },
@@ -64,7 +64,8 @@ const char *nt_tcp_end_text(const uint8_t *addr, __be16 port, char *buf, size_t 
 
 static void fill_what(struct shown *s)
 {
-	static const char *const why[NT_TCP_RETRANS_KINDS] = { "SYN", "SYN-ACK", "timeout", "fast", "tail loss probe", "other" };
+	static const char *const why[NT_TCP_RETRANS_KINDS] = { "SYN", "SYN-ACK", "timeout", "fast",
+							     "loss probe", "other" };
 	const struct nt_tcp_event *e = &s->e;
 	char time[24];
 

@@ -113,7 +113,8 @@ void cmd_tcp_send(int argc, char **argv)
 		{ "rate", OPT_U64, &j.rate, "N", "bytes a second; default: as fast as it goes", 0, 0, false },
 		{ "mss", OPT_U64, &j.mss, "N", "TCP_MAXSEG; default: the kernel's", 0, 65535, false },
 		{ "sndbuf", OPT_U64, &j.sndbuf, "N", "SO_SNDBUF; default: the kernel's", 0, 1 << 30, false },
-		{ "hold", OPT_SECONDS, &j.hold_ns, "S", "say ready when all is acknowledged, and stay connected so long", 0, 0, false },
+		{ "hold", OPT_SECONDS, &j.hold_ns, "S",
+		  "say ready when all is acknowledged, and stay connected so long", 0, 0, false },
 		{ "reset", OPT_FLAG, &j.reset, NULL, "end with a reset", 0, 0, false },
 		{ 0 },
 	};

@@ -10,8 +10,8 @@ static const struct nt_opt rows[] = {
 static const struct nt_hook hooks[] = {
 	/* The first is gone in 7.x, the second not there in 4.19; the third also sees what has no data, and what
 	 * IP could not send. */
-	{ .stem = "transmit", .type = NT_HOOK_FUNC, .targets = "tcp_rate_skb_sent|tcp_update_skb_after_send|__tcp_transmit_skb",
-	  .flags = NT_HOOK_ENTRY },
+	{ .stem = "transmit", .type = NT_HOOK_FUNC, .flags = NT_HOOK_ENTRY,
+	  .targets = "tcp_rate_skb_sent|tcp_update_skb_after_send|__tcp_transmit_skb" },
 	{ .stem = "ack_update_rtt", .type = NT_HOOK_FUNC, .targets = "tcp_ack_update_rtt", .need = NT_OPTIONAL,
 	  .loss = "the RTT of single acknowledgements: there is the smoothed one only" },
 	{ .stem = "retransmit", .type = NT_HOOK_TP, .targets = "tcp:tcp_retransmit_skb", .need = NT_OPTIONAL,
