@@ -17,7 +17,7 @@ struct shown {
 static const struct nt_field fields[] = {
 	{ .name = "time", .kind = NT_K_TS, .off = S(e.ts_ns) },
 	{ .name = "kind", .kind = NT_K_ENUM, .off = S(e.kind), .names = "rtt|connlat|failed|retrans|reset_out|reset_in",
-	  .width = 9, .flags = NT_F_LEFT },
+	  .width = 7, .flags = NT_F_LEFT },
 	{ .name = "local", .kind = NT_K_CSTR, .off = S(local_p), .width = 16, .flags = NT_F_LEFT | NT_F_NO_JSON },
 	{ .name = "remote", .kind = NT_K_CSTR, .off = S(remote_p), .width = 16, .flags = NT_F_LEFT | NT_F_NO_JSON },
 	{ .name = "what", .kind = NT_K_CSTR, .off = S(what_p), .width = 12, .flags = NT_F_LEFT | NT_F_NO_JSON },
@@ -47,7 +47,7 @@ static const struct nt_field fields[] = {
 	  .has_off = S(known), .has_mask = 1 },
 	{ .name = "srtt_us", .kind = NT_K_U32, .off = S(e.state.srtt_us), .has_off = S(known), .has_mask = 1,
 	  .flags = NT_F_NO_TEXT },
-	{ .name = "state", .kind = NT_K_CSTR, .off = S(state_p), .flags = NT_F_LEFT },
+	{ .name = "state", .kind = NT_K_CSTR, .off = S(state_p), .width = 11, .flags = NT_F_LEFT },
 	{ .name = "pid", .kind = NT_K_U32, .off = S(e.pid), .flags = NT_F_NO_TEXT | NT_F_IF_NONZERO },
 	{ .name = "comm", .kind = NT_K_COMM, .off = S(e.comm), .flags = NT_F_LEFT | NT_F_IF_NONZERO },
 	{ .name = "cpu", .kind = NT_K_U32, .off = S(e.cpu), .flags = NT_F_NO_TEXT },
