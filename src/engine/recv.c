@@ -22,7 +22,8 @@ bool nt_recv_wants_names(const void *opts)
 
 bool nt_recv_wants_other(const void *opts)
 {
-	return ((const struct nt_recv_opts *)opts)->classes & 1u << NT_RECV_OTHER;
+	/* not by .classes: doctor asks without check() */
+	return nt_strlist_has(&((const struct nt_recv_opts *)opts)->syscalls, "other");
 }
 
 /* ---- options ---- */
