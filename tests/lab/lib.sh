@@ -382,6 +382,23 @@ lab_show_err() {
     done
 }
 
+# Loads the modules that tools are about, as far as there are any; conntrack, which comes with openvswitch,
+# would meddle with later scenarios.
+tool_modules() {
+    local module
+    in_guest || return 0
+    for module in tun vhost_net kvm_amd openvswitch nf_conntrack vxlan; do modprobe $module 2>/dev/null || true; done
+    defer modprobe -rq openvswitch
+}
+
+# Fills the caller's args: what a tool cannot start without.
+tool_args() {
+    local path="--src-ip 127.0.0.1 --dst-ip 127.0.0.2 --rx-iface lo --tx-iface lo"
+    args=([iface_netstat]="-n lo" [drop_monitor_controller]="--interface lo"
+        [icmp_drop_detector]=$path [udp_drop_detector]=$path [tcp_drop_detector]=$path
+        [phy_net_drop_detector]="-m receiver -i lo" [enqueue_to_iprec_latency]="-i lo")
+}
+
 lab_need_nettrace() { [ -x "$NETTRACE" ] || die "there is no $NETTRACE: build the project first"; }
 
 # Waits until grep pattern $3 is in file $2 of process $1.

@@ -1,19 +1,13 @@
-# Every tool: what doctor says is what running it does, and any hook of it may be missing.
+# Every tool: what doctor says is what running it does.
 # ci: 5.10 new
 # where: guest host
 # timeout: 800
 
 lab_need_nettrace
-if in_guest; then
-    for module in tun vhost_net kvm_amd openvswitch nf_conntrack vxlan; do modprobe $module 2>/dev/null || true; done
-    defer modprobe -rq openvswitch	# conntrack comes with it, which would meddle with later scenarios
-fi
+tool_modules
 mapfile -t tools < <("$NETTRACE" list --json | jq -r .name)
-# What a tool cannot start without.
-PATH_ARGS="--src-ip 127.0.0.1 --dst-ip 127.0.0.2 --rx-iface lo --tx-iface lo"
-declare -A args=([iface_netstat]="-n lo" [drop_monitor_controller]="--interface lo"
-    [icmp_drop_detector]=$PATH_ARGS [udp_drop_detector]=$PATH_ARGS [tcp_drop_detector]=$PATH_ARGS
-    [phy_net_drop_detector]="-m receiver -i lo")
+declare -A args
+tool_args
 check "there are tools" "${#tools[@]}" '>=' 5
 
 # shellcheck disable=SC2086	# args are words
@@ -51,23 +45,6 @@ if in_guest; then
     check "its modules are found" "$(jq -c '[.modules[] | select(.name == "tun" or .name == "vhost_net").state] | unique' \
         doctor-plain.json)" == '["loaded"]'
 fi
-
-# --- each hook alone left out ------------------------------------------------
-for tool in "${tools[@]}"; do
-    # One that is unavailable with all of them says nothing about one (on a host without kprobes).
-    ! jq -s -e "any(.tool == \"$tool\" and .code == 3)" runs-plain.json >/dev/null || continue
-    "$NETTRACE" "$tool" ${args[$tool]:-} --dry-run --json >"plan-$tool.json"
-    while read -r hook need; do
-        run without.json "\"tool\":\"$tool\",\"hook\":\"$hook\",\"need\":\"$need\"" "$tool" ${args[$tool]:-} --without "$hook"
-    done < <(jq -r '.candidates[] | select(.state != "not used") | "\(.hook) \(.need)"' "plan-$tool.json")
-done
-note "$(wc -l <without.json) runs without a hook"
-# Another variant, or none, may stand in for a hook of a variant.
-check "a required hook costs the tool, an optional one itself" "$(jq -s -c 'map(
-    .hook as $hook | ([.first.missing_hooks[]?.name] | index($hook)) as $missed
-    | select((.need == "required" and .code != 3) or (.need == "optional" and (.code != 0 or $missed == null))
-        or (.need == "variant" and .code != 0 and .code != 3) or (.code == 3 and .first.type != "error"))
-    | {tool, hook, code})' without.json)" == '[]'
 
 # --- a kernel without BTF ----------------------------------------------------
 if in_guest && has_typed; then
