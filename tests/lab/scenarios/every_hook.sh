@@ -1,6 +1,5 @@
 # Any hook of any tool may be missing: a required one costs the tool, an optional one itself.
 # ci: 6.1
-# where: guest host
 # timeout: 1500
 
 lab_need_nettrace
