@@ -27,7 +27,7 @@ stop() {
 # Rows of a comm in the end record.
 # n is the number, but for calls that were missed.
 ROWS='def rows($comm): .[-1].locks | map(select(.comm == $comm));
-    .[-1].lost.probe_missed as $missed | def is($n): . <= $n and . + $missed >= $n;'
+    .[-1].lost.probe_missed as $missed | def is($n): . <= $n and . + $missed >= $n and . > $n / 2;'
 
 # --- a mutex that the other thread holds for 50 ms, 100 times; a condition that times out ----------
 nt_start all futex --op all --top 1000

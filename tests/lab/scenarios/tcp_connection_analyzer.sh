@@ -1,6 +1,6 @@
 # What TCP connections say of themselves: every figure as ss has it at that moment, and a finding where its cause
 # was made: loss, a receiver that does not read, a small send buffer, a full accept queue.
-# ci: 5.10 new
+# ci: 5.10
 # where: guest host
 # timeout: 240
 

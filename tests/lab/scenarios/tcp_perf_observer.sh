@@ -1,5 +1,5 @@
 # Handshakes and RTT behind netem, lost SYNs, closed ports, resets, and every retransmitted segment of the MIB.
-# ci: 5.10 new
+# ci: 5.10
 # clock: instructions
 # timeout: 400
 

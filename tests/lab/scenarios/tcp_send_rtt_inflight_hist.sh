@@ -1,5 +1,5 @@
 # Segments sent against data_segs_out of the socket, exactly, also under loss; what held the sender back.
-# ci: 6.1 new
+# ci: 6.1
 # clock: instructions
 # timeout: 400
 
