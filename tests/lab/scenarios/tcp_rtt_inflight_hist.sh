@@ -1,5 +1,5 @@
 # RTT, in flight and window of streams behind netem, against the socket's own TCP_INFO, ss and the MIB counters.
-# ci: new
+# ci: 6.1
 # clock: instructions
 # timeout: 400
 

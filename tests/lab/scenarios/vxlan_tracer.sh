@@ -1,5 +1,5 @@
 # VXLAN in known numbers: two VNIs on one underlay, IPv4 and IPv6 inside and outside, ARP, VLANs, segments, drops.
-# ci: new
+# ci: 6.12
 # timeout: 400
 
 need_kprobes

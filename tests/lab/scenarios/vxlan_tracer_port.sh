@@ -1,5 +1,6 @@
 # VXLAN by its UDP port, at devices: where functions cannot be hooked, and what a program encapsulates.
 # where: guest host
+# ci: 5.10 6.1
 # timeout: 120
 
 need_cmd python3
