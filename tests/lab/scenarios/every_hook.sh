@@ -1,5 +1,6 @@
 # Any hook of any tool may be missing: a required one costs the tool, an optional one itself.
-# ci: 6.1
+# ci: never
+# where: guest host
 # timeout: 1500
 
 lab_need_nettrace
