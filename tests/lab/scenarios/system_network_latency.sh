@@ -1,6 +1,6 @@
 # A host's own packets by stage: each in one counter, netem's delay in its stage and in no other, drops, retransmissions.
 # clock: instructions
-# ci: 6.1
+# ci: 6.12
 # timeout: 900
 
 need_kprobes
