@@ -10,6 +10,7 @@
 #include "lib/calls.bpf.h"
 #include "lib/emit.bpf.h"
 #include "lib/hist.bpf.h"
+#include "lib/slowest.bpf.h"
 #include "lib/sock.bpf.h"
 #include "lib/task.bpf.h"
 #include "nettrace/nt_abi_recv.h"
@@ -41,13 +42,6 @@ struct {
 	__type(value, struct nt_recv_sums);
 } nt_recv_sums SEC(".maps");
 NT_HISTS(nt_hists, NT_RECV_HISTS);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} nt_slowest SEC(".maps");
 
 NT_INLINE bool nt_recv_measured(__u32 class)
 {
@@ -360,14 +354,11 @@ NT_INLINE void nt_recv_tell(void *ctx, struct nt_recv_event *e)
 {
 	const __u64 on = nt_const(NT_CONST_TOOL3);
 	struct nt_recv_parts p = { .total = e->total_ns, .work = e->work_ns };
-	__u32 zero = 0;
-	__u64 *least;
 
 	e->over = nt_recv_value(on & 0xff, &e->call, &p) >= nt_const(NT_CONST_TOOL2);
-	least = bpf_map_lookup_elem(&nt_slowest, &zero);
 	if (e->over)
 		nt_emit(ctx, e, sizeof(*e));
-	else if (least && nt_recv_value(on >> 8, &e->call, &p) > *least)
+	else if (nt_among_slowest(nt_recv_value(on >> 8, &e->call, &p)))
 		nt_emit_uncounted(ctx, e, sizeof(*e));
 }
 

@@ -17,6 +17,7 @@
 #include "lib/filter.bpf.h"
 #include "lib/hist.bpf.h"
 #include "lib/rate.bpf.h"
+#include "lib/slowest.bpf.h"
 #include "lib/timeline_alias.bpf.h"
 #include "lib/track.bpf.h"
 
@@ -50,13 +51,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct nt_hist_raw);
 } nt_tl_zero SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} nt_slowest SEC(".maps");
 
 /* ---- stops ---- */
 /* The i-th stop of a timeline. The barriers keep the mask where the verifier sees it. */
@@ -205,8 +199,7 @@ NT_SUBPROG int nt_tl_record(const struct nt_timeline *e)
 NT_SUBPROG bool nt_tl_shown(const struct nt_timeline *e)
 {
 	const __u64 sw = nt_const(NT_CONST_TOOL0), want = nt_const(NT_CONST_TOOL2);
-	__u64 total = e->ended_ns - e->start_ns, *least;
-	__u32 zero = 0;
+	__u64 total = e->ended_ns - e->start_ns;
 
 	if (!(sw & NT_TL_EVENTS))
 		return false;
@@ -215,10 +208,8 @@ NT_SUBPROG bool nt_tl_shown(const struct nt_timeline *e)
 			nt_stat_add(NT_STAT_TL_BELOW, 1);
 		return false;
 	}
-	if (sw & NT_TL_SLOWEST) {
-		least = bpf_map_lookup_elem(&nt_slowest, &zero);
-		return least && total >= *least;
-	}
+	if (sw & NT_TL_SLOWEST)
+		return nt_among_slowest(total);
 	if (nt_rate_limited()) {
 		nt_stat_add(NT_STAT_TL_RATE_LIMITED, 1);
 		return false;

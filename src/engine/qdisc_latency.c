@@ -62,16 +62,6 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 }
 
 /* ---- packets that ended ---- */
-/* The kernel need not send what would not be kept. */
-static void raise_least(struct nt_run *r)
-{
-	const struct nt_qlat_priv *p = nt_run_priv(r);
-	uint64_t least = nt_slowest_least(&p->slowest);
-	uint32_t zero = 0;
-
-	bpf_map_update_elem(nt_run_map_fd(r, "nt_slowest"), &zero, &least, BPF_ANY);
-}
-
 static void event(struct nt_run *r, const void *data, size_t size)
 {
 	struct nt_qlat_priv *p = nt_run_priv(r);
@@ -85,7 +75,7 @@ static void event(struct nt_run *r, const void *data, size_t size)
 		return;
 	}
 	nt_slowest_add(&p->slowest, nt_qlat_whole_ns(&l), &l);
-	raise_least(r);
+	nt_slowest_tell(r, &p->slowest);
 }
 
 /* ---- packets that have not ---- */
@@ -281,7 +271,7 @@ static void interval(struct nt_run *r, bool final)
 	report(r, &since);
 	if (!nt_run_common(r)->cumulative) {
 		nt_slowest_clear(&p->slowest);
-		raise_least(r);
+		nt_slowest_tell(r, &p->slowest);
 	}
 	free(since.row);
 	free(p->last.row);

@@ -145,16 +145,6 @@ static uint64_t measure(const struct nt_recv_event *e, uint32_t on)
 	}
 }
 
-/* The kernel need not send what would not be kept. */
-static void raise_least(struct nt_run *r)
-{
-	const struct nt_recv_priv *p = nt_run_priv(r);
-	uint64_t least = nt_slowest_least(&p->now.slowest);
-	uint32_t zero = 0;
-
-	bpf_map_update_elem(nt_run_map_fd(r, "nt_slowest"), &zero, &least, BPF_ANY);
-}
-
 static void event(struct nt_run *r, const void *data, size_t size)
 {
 	struct nt_recv_priv *p = nt_run_priv(r);
@@ -167,7 +157,7 @@ static void event(struct nt_run *r, const void *data, size_t size)
 	time = measure(&e, o->has_on ? o->on : NT_RECV_ON_DELAY);
 	nt_slowest_add(&p->now.slowest, time, &e);
 	nt_slowest_add(&p->all.slowest, time, &e);
-	raise_least(r);
+	nt_slowest_tell(r, &p->now.slowest);
 	if (e.over)
 		nt_recv_show_event(r, &e);
 }
@@ -274,7 +264,7 @@ static void interval(struct nt_run *r, bool final)
 	p->reports++;
 	nt_recv_show(r, nt_run_common(r)->cumulative ? &p->all : &p->now, false);
 	nt_slowest_clear(&p->now.slowest);
-	raise_least(r);
+	nt_slowest_tell(r, &p->now.slowest);
 	if (!final)
 		find_processes(r);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #include "slowest.h"
 
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,4 +96,12 @@ void nt_slowest_sort(struct nt_slowest *s)
 const void *nt_slowest_get(const struct nt_slowest *s, uint32_t i)
 {
 	return s->record + i * s->size;
+}
+
+void nt_slowest_tell(struct nt_run *r, const struct nt_slowest *s)
+{
+	uint64_t least = nt_slowest_least(s);
+	uint32_t zero = 0;
+
+	bpf_map_update_elem(nt_run_map_fd(r, "nt_slowest"), &zero, &least, BPF_ANY);
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nettrace/run.h"
+
 struct nt_slowest {
 	uint64_t *time;		/* of each record, in the caller's unit */
 	char *record;
@@ -20,6 +22,8 @@ void nt_slowest_clear(struct nt_slowest *s);
 void nt_slowest_add(struct nt_slowest *s, uint64_t time, const void *record);
 /* Only slower ones than this will be kept; 0 while there is room. */
 uint64_t nt_slowest_least(const struct nt_slowest *s);
+/* Tells the kernel side (bpf/lib/slowest.bpf.h), which need not send what would not be kept. */
+void nt_slowest_tell(struct nt_run *r, const struct nt_slowest *s);
 /* The i-th of s->n, slowest first, after nt_slowest_sort(). */
 void nt_slowest_sort(struct nt_slowest *s);
 const void *nt_slowest_get(const struct nt_slowest *s, uint32_t i);

@@ -171,8 +171,6 @@ static void event(struct nt_run *r, const void *data, size_t size)
 {
 	struct nt_tl_priv *p = nt_run_priv(r);
 	static struct nt_timeline l;
-	uint32_t zero = 0;
-	uint64_t least;
 
 	(void)size;
 	memcpy(&l, data, sizeof(l));
@@ -184,8 +182,7 @@ static void event(struct nt_run *r, const void *data, size_t size)
 		return;
 	}
 	nt_slowest_add(&p->slowest, l.ended_ns - l.start_ns, &l);
-	least = nt_slowest_least(&p->slowest);	/* the kernel need not send what would not be kept */
-	bpf_map_update_elem(nt_run_map_fd(r, "nt_slowest"), &zero, &least, BPF_ANY);
+	nt_slowest_tell(r, &p->slowest);
 }
 
 /* ---- packets that have not ---- */

@@ -7,6 +7,7 @@
 #include "lib/emit.bpf.h"
 #include "lib/hist.bpf.h"
 #include "lib/qdisc.bpf.h"
+#include "lib/slowest.bpf.h"
 #include "lib/track.bpf.h"
 
 NT_LICENSE;
@@ -29,13 +30,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct nt_qlat_val);
 } nt_qlat_zero SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u64);
-} nt_slowest SEC(".maps");
 
 /* Segments that a packet was cut into on this CPU and that have not reached the driver yet. */
 struct {
@@ -108,15 +102,11 @@ NT_SUBPROG int count(const struct nt_qlat *l)
 NT_INLINE bool shown(const struct nt_qlat *l)
 {
 	const __u64 sw = nt_const(NT_CONST_TOOL0);
-	__u64 whole = since(l->queued_ns, l->ended_ns), *least;
-	__u32 zero = 0;
+	__u64 whole = since(l->queued_ns, l->ended_ns);
 
 	if (!(sw & NT_QLAT_EVENTS) || whole < nt_const(NT_CONST_TOOL1))
 		return false;
-	if (!(sw & NT_QLAT_SLOWEST))
-		return true;
-	least = bpf_map_lookup_elem(&nt_slowest, &zero);
-	return least && whole >= *least;
+	return !(sw & NT_QLAT_SLOWEST) || nt_among_slowest(whole);
 }
 
 /* ---- begin ---- */
