@@ -248,6 +248,14 @@ SEC("uretprobe") int stem##__uretprobe(struct pt_regs *ctx)				\
 NT_GATED(false, stem##__body(ctx, false, PT_REGS_RC(ctx)))				\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ret)
 
+/* Reason of a drop: third argument of skb:kfree_skb since 5.17. On older kernels there is none (0). */
+NT_INLINE __u32 nt_drop_reason(__u64 *args)
+{
+	if (nt_const(NT_CONST_TP_ARGS) < 3)
+		return 0;
+	return *(volatile __u32 *)&args[2];
+}
+
 #define NT_LICENSE char LICENSE[] SEC("license") = "GPL"
 
 #endif

@@ -483,14 +483,6 @@ NT_SUBPROG int nt_pkt_fill(const struct nt_cur *c, struct nt_pkt *p)
 	return 0;
 }
 
-/* Reason of a drop: third argument of skb:kfree_skb since 5.17. On older kernels there is none (0). */
-NT_INLINE __u32 nt_drop_reason(__u64 *args)
-{
-	if (nt_const(NT_CONST_TP_ARGS) < 3)
-		return 0;
-	return *(volatile __u32 *)&args[2];
-}
-
 /* gso_size and gso_segs lie behind the buffer's end (skb_shared_info). */
 NT_INLINE void nt_skb_gso(const bool direct, struct sk_buff *skb, __u16 *size, __u16 *segs)
 {

@@ -27,6 +27,7 @@ struct nt_procs {
 	struct nt_ids found;		/* process ids that match now */
 	struct nt_ids known;		/* looked at already, and no match */
 	unsigned int scans;
+	bool told_none;			/* the user knows that nobody has these names */
 };
 /* "sleep" or "12": is it the process of this comm and executable (base name, may be NULL)? comm has
  * at most 15 characters, the name may be longer. */
@@ -52,7 +53,7 @@ int nt_task_comm(uint32_t pid, uint32_t tid, char *buf, size_t size);
 /* Our /proc must show the ids that the kernel side sees: exit 3 with *err elsewhere. */
 int nt_task_check_namespace(struct nt_err *err);
 int nt_task_write_cfg(struct nt_run *r, const struct nt_task_cfg *c);
-/* Looks for the processes and tells the kernel which they are. -errno if /proc cannot be read. */
+/* Looks for the processes and tells the kernel which they are, and once the user if there is none. -errno if /proc cannot be read. */
 int nt_procs_watch(struct nt_run *r, struct nt_procs *p);
 /* nt_tasks holds these ids from now on. Ids that the kernel added after not_after stay. */
 void nt_task_write_ids(struct nt_run *r, const struct nt_ids *ids, uint64_t not_after);

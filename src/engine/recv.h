@@ -35,7 +35,6 @@ struct nt_recv_priv {
 	struct nt_task_cfg cfg;
 	struct nt_ids ids;
 	struct nt_procs procs;
-	bool told_none;
 	struct nt_recv_report now, all;	/* of the interval; of the run */
 	struct nt_recv_sums sums_before;
 	struct nt_hist before[NT_RECV_HISTS];

@@ -43,11 +43,6 @@ static void find_processes(struct nt_run *r)
 	if (opts_of(r)->all)
 		return;
 	nt_procs_watch(r, &p->procs);
-	if (!p->procs.found.n && !p->told_none) {
-		nt_run_note(r, "nettrace %s: no process is called %s%s: waiting for one", nt_run_tool(r)->name,
-			    opts_of(r)->process.item[0], opts_of(r)->process.n > 1 ? " or as the others" : "");
-		p->told_none = true;
-	}
 }
 
 static int prepare(struct nt_run *r, struct nt_err *err)

@@ -36,7 +36,6 @@ struct nt_sched_priv {
 	struct nt_task_cfg cfg;
 	struct nt_sched_shot base, now;
 	bool measuring;			/* base is the beginning of a sample */
-	bool told_none;
 	uint64_t sample_start_ns;
 	uint64_t samples, dropped;	/* dropped: threads that ended and made room */
 	struct nt_stream *stream;

@@ -297,6 +297,13 @@ static void read_ids(int fd, struct nt_ids *ids)
 		nt_ids_add(ids, key);
 }
 
+static void tell_none(struct nt_run *r, struct nt_procs *p)
+{
+	nt_run_note(r, "nettrace %s: no process is called %s%s: waiting for one", nt_run_tool(r)->name,
+		    p->names.item[0], p->names.n > 1 ? " or as the others" : "");
+	p->told_none = true;
+}
+
 int nt_procs_watch(struct nt_run *r, struct nt_procs *p)
 {
 	uint64_t before = nt_now_ns();
@@ -307,6 +314,8 @@ int nt_procs_watch(struct nt_run *r, struct nt_procs *p)
 	rc = nt_procs_find(p, &watched);
 	if (!rc)
 		nt_task_write_ids(r, &p->found, before);
+	if (!p->found.n && p->names.n && !p->told_none)
+		tell_none(r, p);
 	nt_ids_free(&watched);
 	return rc;
 }

@@ -331,6 +331,9 @@ stats_delta() {
             ".[0][0].stats64.$3 - \$was[0][0].stats64.$3"
 }
 
+# tcp_mib NS NAME: a counter of TCP in a namespace, as RetransSegs.
+tcp_mib() { ip netns exec "$1" awk -v want="$2" '/^Tcp:/ { if (!n) { for (i = 2; i <= NF; i++) if ($i == want) n = i } else print $n }' /proc/net/snmp; }
+
 # --- processes ---------------------------------------------------------------
 
 # Starts CMD in the background as NAME with its output in $WORK/NAME.EXT and

@@ -167,8 +167,7 @@ in_b nft flush ruleset
 # --- retransmissions, without super-packets: as many as TCP counts ---------------------------
 ip -n a link set va gso_max_segs 1
 netem va a loss 5%
-retrans() { in_a cat /proc/net/snmp | awk '$1 == "Tcp:" && $2 ~ /^[0-9]/ { print $13 }'; }
-before=$(retrans)
+before=$(tcp_mib a RetransSegs)
 nt_start_in a again $DETAILS --phy-interface va --direction tx --protocol tcp --rate 0 --buffer-size 16M
 peer_a tcp 10.77.0.2 400000
 peer_a tcp fd77::2 200000
@@ -176,7 +175,7 @@ settle a b
 nt_stop again
 lost_zero again
 adds_up again
-counted=$(($(retrans) - before))
+counted=$(($(tcp_mib a RetransSegs) - before))
 check "there were retransmissions" "$counted" '>' 5
 check "retransmitted packets" "$(events again '.type == "event" and (.flags | index("retrans"))')" == "$counted"
 in_a tc qdisc del dev va root

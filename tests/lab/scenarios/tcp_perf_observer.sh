@@ -17,7 +17,6 @@ send() {
     in_a "$SEND" tcp-send --port 5001 "$@" >"$name.out"
 }
 info() { tail -n 1 "$1.out" | jq -r ".$2"; }
-tcp_mib() { ip netns exec "$1" awk -v want="$2" '/^Tcp:/ { if (!n) { for (i = 2; i <= NF; i++) if ($i == want) n = i } else print $n }' /proc/net/snmp; }
 quiet() { [ -z "$(in_a ss -tanH state syn-sent state fin-wait-1 state closing dport = 5001)" ]; }
 
 bg_in b sink "$SEND" tcp-sink --port 5001

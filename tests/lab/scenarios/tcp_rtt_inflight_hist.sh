@@ -5,27 +5,11 @@
 
 need_cmd ss python3
 need_module sch_netem
-SEND=$REPO/build/tests/traffic/nt-send
 TOOL=tcp_rtt_inflight_hist
 topo_pair
+. "$LAB_DIR/stream.sh"
 netem va a delay 20ms limit 10000
 netem vb b delay 20ms limit 10000
-
-# stream NAME ARGS...: a stream from a; NAME.out has its TCP_INFO. It stays connected until stream_end.
-stream() {
-    local name=$1
-    shift
-    bg_in a "$name" "$SEND" tcp-send --port 5001 --hold 100000 "$@"
-    wait_for 60 grep -q ready "$name.out"
-}
-stream_end() {
-    local name=$1 pid=${LAB_PID[$1]}
-    kill -TERM "$pid"
-    wait_for 20 grep -q data_segs_out "$name.out"
-    bg_stop "$name"
-}
-info() { tail -n 1 "$1.out" | jq -r ".$2"; }
-retrans_segs() { in_a awk '/^Tcp:/ { if (!n) { for (i = 2; i <= NF; i++) if ($i == "RetransSegs") n = i } else print $n }' /proc/net/snmp; }
 
 # The window is that of the receiver's buffer; the sink's socket is IPv6, its ends are v4-mapped.
 bg_in b sink "$SEND" tcp-sink --port 5001 --rcvbuf 262144
