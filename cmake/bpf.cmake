@@ -1,5 +1,5 @@
-# BPF objects: compile, strip the DWARF (620 kB -> 10 kB), embed by a skeleton; and the registry
-# of tools.
+# BPF objects: compile, strip the DWARF (620 kB -> 10 kB), link (bpftool leaves out relocations of BTF, which
+# nobody reads: a fifth of what is packed), embed by a skeleton; and the registry of tools.
 
 find_program(NT_CLANG NAMES clang REQUIRED)
 find_program(NT_LLVM_STRIP NAMES llvm-strip llvm-strip-14 REQUIRED)
@@ -25,7 +25,6 @@ set(NT_BPF_FLAGS -g -O2 -target bpf -mcpu=v2 -D__TARGET_ARCH_${NT_BPF_ARCH}
 
 add_custom_target(nettrace_skeletons)
 set(NT_TOOLS "")
-set(NT_TOOLS_NO_BPF "")
 set(NT_TOOL_SOURCES "")
 
 # nt_bpf_object(NAME SOURCE): build/bpf/NAME.bpf.o, the same packed (.gz), and generated/NAME.skel.h
@@ -35,8 +34,9 @@ function(nt_bpf_object name source)
 	set(skeleton ${CMAKE_BINARY_DIR}/generated/${name}.skel.h)
 	file(MAKE_DIRECTORY ${dir} ${CMAKE_BINARY_DIR}/generated)
 	add_custom_command(OUTPUT ${object}
-		COMMAND ${NT_CLANG} ${NT_BPF_FLAGS} -MD -MF ${object}.d -c ${source} -o ${object}
-		COMMAND ${NT_LLVM_STRIP} -g ${object}
+		COMMAND ${NT_CLANG} ${NT_BPF_FLAGS} -MD -MF ${object}.d -MT ${object} -c ${source} -o ${object}.tmp
+		COMMAND ${NT_LLVM_STRIP} -g ${object}.tmp
+		COMMAND ${NT_BPFTOOL} gen object ${object} ${object}.tmp
 		DEPENDS ${source} DEPFILE ${object}.d VERBATIM)
 	add_custom_command(OUTPUT ${skeleton}
 		COMMAND sh -c "'${NT_BPFTOOL}' gen skeleton '${object}' name '${name}' > '${skeleton}'"
@@ -47,12 +47,20 @@ function(nt_bpf_object name source)
 	add_dependencies(nettrace_skeletons skeleton_${name})
 endfunction()
 
-# NO_BPF: the tool has no programs.
+# nt_tool(GROUP NAME [NO_BPF | OBJECT name]). NO_BPF: the tool has no programs. OBJECT: it loads those of
+# bpf/tools/GROUP/name.bpf.c, as other tools may; without it, of NAME.bpf.c.
 function(nt_tool group name)
-	if("NO_BPF" IN_LIST ARGN)
-		set(NT_TOOLS_NO_BPF ${NT_TOOLS_NO_BPF} ${name} PARENT_SCOPE)
+	cmake_parse_arguments(PARSE_ARGV 2 arg NO_BPF OBJECT "")
+	if(arg_NO_BPF)
+		set(NT_OBJECT_${name} NONE PARENT_SCOPE)
+	elseif(arg_OBJECT)
+		set(NT_OBJECT_${name} ${arg_OBJECT} PARENT_SCOPE)
 	else()
-		nt_bpf_object(${name} ${CMAKE_SOURCE_DIR}/bpf/tools/${group}/${name}.bpf.c)
+		set(arg_OBJECT ${name})
+		set(NT_OBJECT_${name} ${name} PARENT_SCOPE)
+	endif()
+	if(arg_OBJECT AND NOT TARGET skeleton_${arg_OBJECT})
+		nt_bpf_object(${arg_OBJECT} ${CMAKE_SOURCE_DIR}/bpf/tools/${group}/${arg_OBJECT}.bpf.c)
 	endif()
 	set(NT_TOOLS ${NT_TOOLS} ${name} PARENT_SCOPE)
 	set(NT_TOOL_SOURCES ${NT_TOOL_SOURCES} src/tools/${group}/${name}.c PARENT_SCOPE)
@@ -63,16 +71,21 @@ function(nt_registry)
 	list(SORT NT_TOOLS)
 	set(includes "")
 	set(rows "")
+	set(objects "")
 	set(packed "")
 	foreach(name ${NT_TOOLS})
-		if(name IN_LIST NT_TOOLS_NO_BPF)
-			string(APPEND includes "extern const struct nt_tool nt_tool_${name};\n")
+		set(object ${NT_OBJECT_${name}})
+		string(APPEND includes "extern const struct nt_tool nt_tool_${name};\n")
+		if(object STREQUAL NONE)
 			string(APPEND rows "\t{ .tool = &nt_tool_${name} },\n")
 			continue()
 		endif()
-		string(APPEND includes "extern const struct nt_tool nt_tool_${name};\nBLOB(${name})\n")
-		string(APPEND rows "\t{ &nt_tool_${name}, blob_${name}, blob_end_${name} },\n")
-		list(APPEND packed ${CMAKE_BINARY_DIR}/bpf/${name}.bpf.o.gz)
+		if(NOT object IN_LIST objects)
+			list(APPEND objects ${object})
+			string(APPEND includes "BLOB(${object})\n")
+			list(APPEND packed ${CMAKE_BINARY_DIR}/bpf/${object}.bpf.o.gz)
+		endif()
+		string(APPEND rows "\t{ &nt_tool_${name}, blob_${object}, blob_end_${object} },\n")
 	endforeach()
 	set(file ${CMAKE_BINARY_DIR}/generated/registry.c)
 	file(CONFIGURE OUTPUT ${file} @ONLY CONTENT [[/* Generated: every tool and its BPF object. */
