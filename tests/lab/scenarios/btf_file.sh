@@ -1,5 +1,6 @@
 # A file of the kernel's BTF, made here; then the kernel's own is hidden, and every tool counts
 # right with the file: by --btf, and from the folder beside the program. Without any: exit 3.
+# ci: 6.1
 # kernels: 5.10 6.1
 # timeout: 500
 

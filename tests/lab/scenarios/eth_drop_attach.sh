@@ -1,4 +1,5 @@
 # The same drops by each kind of hook and of buffer.
+# ci: 5.10 new
 # where: guest host
 # timeout: 400
 

@@ -1,4 +1,5 @@
 # Verdicts of the filter in the running kernel against libpcap's own.
+# ci: 5.10 new
 # where: guest host
 # timeout: 300
 program=${KERNEL_FILTER:-$REPO/build/tests/kernel_filter/test_kernel_filter}

@@ -1,4 +1,5 @@
 # Counts by place, reason and flow: every interval, every table and the end agree with what was sent.
+# ci: 5.10 new
 # where: guest host
 # timeout: 600
 

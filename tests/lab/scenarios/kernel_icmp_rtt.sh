@@ -1,5 +1,6 @@
 # Pings over a peer that delays its answers by 20 ms: counts, times, stages, both directions.
 # clock: instructions
+# ci: 5.10 new
 # timeout: 600
 
 SEND=$REPO/build/tests/traffic/nt-send

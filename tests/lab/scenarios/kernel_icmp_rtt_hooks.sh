@@ -1,4 +1,5 @@
 # The same sessions by other mechanisms, and with the three tracepoints alone.
+# ci: 5.10 new
 # timeout: 400
 
 topo_pair

@@ -1,4 +1,5 @@
 # Pings that do not come back, come back twice, or are too many: each is counted once.
+# ci: 6.12
 # timeout: 600
 
 SEND=$REPO/build/tests/traffic/nt-send

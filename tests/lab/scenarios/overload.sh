@@ -1,4 +1,5 @@
 # A buffer that is too small: what is not shown is counted, to the packet.
+# ci: 5.10 new
 # where: guest host
 # timeout: 400
 

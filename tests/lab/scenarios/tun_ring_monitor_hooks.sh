@@ -1,4 +1,5 @@
 # The same counts by every way to attach, and filters of every kind.
+# ci: 5.10 new
 # timeout: 240
 
 need_module tun

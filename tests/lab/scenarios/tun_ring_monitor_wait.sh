@@ -1,4 +1,5 @@
 # The wait in the ring until vhost takes a packet, and devices that come and go.
+# ci: 6.1
 # timeout: 240
 
 need_module tun vhost_net
