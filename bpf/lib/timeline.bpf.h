@@ -257,6 +257,23 @@ NT_SUBPROG int nt_tl_end(void *ctx, __u64 skb, const struct nt_timeline *l, __u3
 	return 0;
 }
 
+/* skb:kfree_skb. */
+NT_INLINE void nt_tl_freed(void *ctx, struct sk_buff *skb, void *location)
+{
+	struct nt_timeline *l = nt_track_of(skb);
+	__u64 now = bpf_ktime_get_ns();
+	struct nt_drop d;
+
+	if (!l)
+		return;
+	d.location_raw = (__u64)location;
+	nt_drop_find_place(ctx, &d);
+	l->location = d.location;
+	l->reason = nt_drop_reason(ctx);
+	nt_tl_end(ctx, (__u64)skb, l, d.class == NT_LOC_BENIGN || d.class == NT_LOC_CHILD ? NT_TL_ELSEWHERE : NT_TL_DROPPED,
+		  now);
+}
+
 /* Does the skb still carry the packet that its state is of? NAT changes addresses, ports and echo ids; an
  * encapsulated one has other headers. Its memory is used again, and not each end is seen. */
 NT_SUBPROG int nt_tl_same(const struct nt_cur *c, const struct nt_timeline *l)
@@ -327,7 +344,26 @@ NT_INLINE bool nt_tl_retransmitted(const bool direct, struct sk_buff *skb, const
 	return (payload || (h.flags & (NT_TCP_SYN | NT_TCP_FIN))) && (__s32)(seq - BPF_CORE_READ(tcp, snd_nxt)) < 0;
 }
 
-/* The filter let it in, and c is parsed. */
+/* A state in scratch memory. The filter let the packet in, and c is parsed. */
+NT_INLINE struct nt_timeline *nt_tl_new(const bool direct, struct sk_buff *skb, const struct nt_cur *c,
+					const __u32 direction)
+{
+	struct nt_timeline *l = nt_scratch_get(0);
+
+	if (!l)
+		return NULL;
+	__builtin_memset(l, 0, sizeof(*l));
+	l->start_ns = bpf_ktime_get_ns();
+	l->direction = direction;
+	l->backlog = NT_TL_NO_DEPTH;
+	nt_pkt_fill(c, &l->pkt);
+	nt_skb_gso(direct, skb, &l->pkt.gso_size, &l->pkt.gso_segs);
+	if (l->pkt.gso_size)
+		nt_stat_add(NT_STAT_TL_GSO, 1);
+	nt_stat_add(NT_STAT_EVENTS, 1);
+	return l;
+}
+
 NT_INLINE void nt_tl_begin(const bool direct, struct sk_buff *skb, const struct nt_cur *c, const __u32 direction,
 			   const __u32 stage, struct net_device *dev)
 {
@@ -335,17 +371,10 @@ NT_INLINE void nt_tl_begin(const bool direct, struct sk_buff *skb, const struct 
 
 	if (nt_tl_supersede(direct, skb, c, direction))
 		return;
-	l = nt_scratch_get(0);
+	l = nt_tl_new(direct, skb, c, direction);
 	if (!l)
 		return;
-	__builtin_memset(l, 0, sizeof(*l));
-	l->start_ns = bpf_ktime_get_ns();
-	l->direction = direction;
-	nt_pkt_fill(c, &l->pkt);
-	nt_skb_gso(direct, skb, &l->pkt.gso_size, &l->pkt.gso_segs);
 	nt_tl_ids(c, l);
-	if (l->pkt.gso_size)
-		nt_stat_add(NT_STAT_TL_GSO, 1);
 	if (direction == NT_DIR_TX && nt_tl_retransmitted(direct, skb, c, l->id_a))
 		l->flags |= NT_TL_RETRANS;
 	if (nt_tl_first_fragment(c)) {
@@ -353,9 +382,18 @@ NT_INLINE void nt_tl_begin(const bool direct, struct sk_buff *skb, const struct 
 		nt_tl_frag_note(c);
 	}
 	nt_tl_stamp(direct, l, skb, dev, stage, l->start_ns);
-	nt_stat_add(NT_STAT_EVENTS, 1);
 	nt_tl_alias_add(l, (__u64)skb);
 	nt_track_start(skb, l);
+}
+
+/* Of one whose skb is the same to its end. It has no stage yet. */
+NT_INLINE void nt_tl_begin_without_alias(const bool direct, struct sk_buff *skb, const struct nt_cur *c,
+					 const __u32 direction)
+{
+	struct nt_timeline *l = nt_tl_new(direct, skb, c, direction);
+
+	if (l)
+		nt_track_start(skb, l);
 }
 
 /* ---- found again by alias ---- */

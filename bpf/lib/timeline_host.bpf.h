@@ -9,54 +9,10 @@
 #ifndef NT_BPF_TIMELINE_HOST_H
 #define NT_BPF_TIMELINE_HOST_H
 
-#include "lib/timeline.bpf.h"
+#include "lib/timeline_dev.bpf.h"
+#include "lib/timeline_l4.bpf.h"
 
-#define NT_OVS_KIND 0x697773766e65706fULL	/* "openvswi", little endian */
 #define NT_OVS_PACKET_CMD_MISS 1
-
-NT_INLINE bool nt_tl_wants(const __u32 direction)
-{
-	return nt_const(NT_CONST_TOOL0) & (direction == NT_DIR_TX ? NT_TL_TX : NT_TL_RX);
-}
-
-/* An internal port of Open vSwitch: a named one, or any if none is named. */
-NT_INLINE bool nt_tl_internal(const bool direct, struct net_device *dev, __u32 roles)
-{
-	struct rtnl_link_ops *ops;
-	const char *name;
-	__u64 kind = 0;
-
-	if (roles & NT_TL_ROLES)
-		return roles & NT_TL_INTERNAL;
-	ops = (void *)NT_GET(direct, dev, rtnl_link_ops);
-	name = BPF_CORE_READ(ops, kind);
-	bpf_probe_read_kernel(&kind, sizeof(kind), name);
-	return kind == NT_OVS_KIND;
-}
-
-NT_INLINE __u32 nt_tl_roles_of(const bool direct, struct net_device *dev, __u32 tag)
-{
-	if ((nt_const(NT_CONST_TOOL0) & NT_TL_ANY_DEVICE) && NT_GET(direct, dev, type) != NT_ARPHRD_LOOPBACK)
-		return nt_tl_internal(direct, dev, 0) ? NT_TL_INTERNAL : NT_TL_PHY;
-	return nt_devset_roles(NT_GET(direct, dev, ifindex), nt_dev_netns(direct, dev), tag);
-}
-
-NT_INLINE __u32 nt_tl_roles(const bool direct, struct sk_buff *skb, struct net_device *dev)
-{
-	__u32 tag = nt_skb_tag(direct, skb);
-
-	return nt_tl_roles_of(direct, dev, tag ? tag & 0xfff : NT_VLAN_NONE);
-}
-
-/* A stage of packets that are followed, in one direction or (2) in both. */
-NT_INLINE void nt_tl_pass(const bool direct, struct sk_buff *skb, struct net_device *dev, const __u32 direction,
-			  const __u32 stage)
-{
-	struct nt_timeline *l = nt_track_of(skb);
-
-	if (l && (direction > NT_DIR_RX || l->direction == direction))
-		nt_tl_stamp(direct, l, skb, dev, stage, bpf_ktime_get_ns());
-}
 
 /* ---- sent: the first stage ---- */
 NT_INLINE void nt_tl_send(const bool direct, struct sk_buff *skb, struct nt_cur *c)
@@ -336,7 +292,7 @@ NT_FUNC(ovs_send, struct vport *vport, struct sk_buff *skb)
 	return 0;
 }
 
-/* ---- received: from the backlog to the transport protocol ---- */
+/* ---- received: the backlog ---- */
 NT_FUNC(backlog_enq, struct sk_buff *skb)
 {
 	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_BACKLOG_ENQ);
@@ -350,81 +306,6 @@ NT_FUNC(backlog_deq, struct sk_buff *skb)
 
 	if (l && (l->seen & (1u << NT_TL_BACKLOG_ENQ)))
 		nt_tl_stamp(direct, l, skb, NULL, NT_TL_BACKLOG_DEQ, bpf_ktime_get_ns());
-	return 0;
-}
-
-NT_FUNC(ip_rcv, struct sk_buff *skb)
-{
-	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_IP_RCV);
-	return 0;
-}
-
-NT_FUNC(ip6_rcv, struct sk_buff *skb)
-{
-	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_IP_RCV);
-	return 0;
-}
-
-NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb, const __u16 eth_type)
-{
-	struct nt_timeline *l = nt_track_of(skb);
-	__u64 now = bpf_ktime_get_ns();
-	struct nt_cur *c;
-	bool same = true;
-
-	if (l) {
-		c = nt_cur_get();
-		if (!c)
-			return;
-		nt_cur_init(direct, c, skb, NT_AT_L3);
-		c->eth_type = eth_type;
-		nt_cur_parse_all(c);
-		same = nt_tl_same(c, l);
-	} else if (nt_tl_wants(NT_DIR_RX)) {
-		l = nt_tl_by_alias(direct, skb, NT_AT_L3, NULL, eth_type, NT_TL_CLONE);
-	}
-	if (!l)
-		return;
-	if (!same)
-		nt_stat_add(NT_STAT_UNMATCHED, 1);
-	if (!same || l->direction != NT_DIR_RX) {	/* another packet; or sent to ourselves */
-		nt_tl_end(ctx, (__u64)skb, l, NT_TL_ELSEWHERE, now);
-		return;
-	}
-	if (l->flags & NT_TL_FRAGMENTED)
-		l->flags |= NT_TL_REASSEMBLED;
-	nt_tl_stamp(direct, l, skb, NULL, NT_TL_L4_RCV, now);
-	nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
-}
-
-#define NT_TL_L4(stem, eth)				\
-NT_FUNC(stem, struct sk_buff *skb)			\
-{							\
-	nt_tl_delivered(ctx, direct, skb, eth);		\
-	return 0;					\
-}
-NT_TL_L4(tcp_rcv, NT_ETH_P_IP)
-NT_TL_L4(udp_rcv, NT_ETH_P_IP)
-NT_TL_L4(icmp_rcv, NT_ETH_P_IP)
-NT_TL_L4(tcp6_rcv, NT_ETH_P_IPV6)
-NT_TL_L4(udp6_rcv, NT_ETH_P_IPV6)
-NT_TL_L4(icmp6_rcv, NT_ETH_P_IPV6)
-
-/* ---- on the way ---- */
-NT_TP(kfree_skb, struct sk_buff *skb, void *location)
-{
-	struct nt_timeline *l = nt_track_of(skb);
-	__u64 now = bpf_ktime_get_ns();
-	struct nt_drop d;
-
-	if (!l)
-		return 0;
-	d.location_raw = (__u64)location;
-	nt_drop_find_place(ctx, &d);
-	l->location = d.location;
-	l->reason = nt_drop_reason(ctx);
-	nt_tl_end(ctx, (__u64)skb, l, d.class == NT_LOC_BENIGN || d.class == NT_LOC_CHILD ? NT_TL_ELSEWHERE : NT_TL_DROPPED,
-		  now);
 	return 0;
 }
 

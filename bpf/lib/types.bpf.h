@@ -93,6 +93,14 @@ struct net_device {
 	const struct rtnl_link_ops *rtnl_link_ops;
 };
 
+struct sk_buff_head {
+	__u32 qlen;
+};
+
+struct softnet_data {
+	struct sk_buff_head process_queue, input_pkt_queue;
+};
+
 struct net_device___priv {	/* 6.10: private area became a flexible member */
 	__u8 priv[0];
 };

@@ -56,9 +56,11 @@ enum nt_tl_stat {
 	NT_STAT_TL_CUT,			/* stages behind the last that a timeline has room for */
 	NT_STAT_TL_BELOW,		/* complete, under the threshold: in the figures, not shown */
 	NT_STAT_TL_RATE_LIMITED,	/* above it, but more than --rate a second */
+	NT_STAT_TL_DIRECT,		/* of the devices, but not by the backlog */
 };
 
 #define NT_TL_STOPS 16			/* a power of two */
+#define NT_TL_NO_DEPTH 0xffffffffu
 struct nt_tl_stop {
 	__u64 ts_ns;
 	__u32 ifindex, netns;		/* 0: the hook knows no device */
@@ -82,7 +84,7 @@ struct nt_timeline {			/* state of a packet, and the event of its end */
 	__u32 left_ifindex, left_netns;	/* was queued at this device, which is no uplink; 0: at none */
 	__u32 tid, pid;			/* who sent it; 0: in no task's context */
 	char comm[16];
-	__u32 pad;
+	__u32 backlog;			/* packets that were in its CPU's backlog when it came; NT_TL_NO_DEPTH */
 	struct nt_pkt pkt;
 	struct nt_tl_stop stop[NT_TL_STOPS];	/* in the order of their times */
 };
@@ -121,6 +123,17 @@ struct nt_tl_drop {			/* key of a counter */
 };
 NT_ASSERT_SIZE(struct nt_tl_drop, 16);
 
+struct nt_tl_cpus {			/* key of a histogram, ns from backlog_enq to backlog_deq */
+	__u32 from, to;			/* who put it in, who took it out */
+};
+#define NT_TL_CPU_ROWS 256
+
+/* Per-CPU data of the kernel, by kallsyms; 0: unknown. */
+struct nt_percpu {
+	__u64 offsets;			/* __per_cpu_offset */
+	__u64 softnet;			/* softnet_data */
+};
+
 /* NT_CONST_TOOL0: enum nt_tl_switch; NT_CONST_TOOL1: threshold of the total in ns; NT_CONST_TOOL2: of
  * one pair of stages: ns << 16 | from << 8 | to, 0: none; NT_CONST_TOOL3: most events a second. */
 enum nt_tl_switch {
@@ -130,6 +143,8 @@ enum nt_tl_switch {
 	NT_TL_SLOWEST = 1 << 3,		/* of them, what is slower than nt_slowest */
 	NT_TL_DETAIL = 1 << 4,		/* fill len, hash, queue of stops */
 	NT_TL_BY_FLOW = 1 << 5,
+	NT_TL_INTERNAL_NAMED = 1 << 8,	/* internal ports are those of NT_TL_INTERNAL, else all of Open vSwitch */
+	NT_TL_BY_PHY = 1 << 7,		/* of those that came in by a device of NT_TL_PHY */
 	NT_TL_ANY_DEVICE = 1 << 6,	/* no uplinks are known: every device is one, but loopback */
 };
 

@@ -24,6 +24,8 @@ struct nt_tl_opts {			/* option struct of every tool on this engine */
 
 struct nt_tl_desc {
 	bool details;			/* an event for each packet; else figures */
+	bool backlog;			/* a tool about the per-CPU backlog: its depth, and which CPUs */
+	const char *phy_option;		/* whose devices have the role NT_TL_PHY; NULL: --phy-interface */
 };
 
 extern const struct nt_engine nt_timeline_engine;
@@ -33,6 +35,9 @@ int nt_timeline_check(struct nt_run *r, struct nt_err *err);
 
 /* Is Open vSwitch loaded? For .wanted of its hooks. */
 bool nt_timeline_has_ovs(const void *opts);
+
+/* For a tool's check() of those about the backlog: devices, and events by threshold. */
+int nt_timeline_backlog_check(struct nt_run *r, struct nt_err *err);
 
 /* The hooks of this host's path, with and without Open vSwitch. */
 #define NT_TL_N_HOOKS 24

@@ -23,6 +23,11 @@ struct nt_ksyms {
 	char *names;
 	size_t names_len, names_cap;
 	bool zeros;		/* addresses are hidden from us */
+	uint64_t var[NT_KSYMS_VARS];
+};
+
+static const char *const vars[NT_KSYMS_VARS] = {
+	[NT_KSYMS_PER_CPU_OFFSET] = "__per_cpu_offset", [NT_KSYMS_SOFTNET_DATA] = "softnet_data",
 };
 
 /* Room for every name that len bytes of lines can hold. */
@@ -101,6 +106,17 @@ static const char *add_name(struct nt_ksyms *k, const char *p)
 	return p;
 }
 
+/* A module may have a variable of the same name: the kernel's own comes first. */
+static void note_var(struct nt_ksyms *k, uint64_t addr, const char *name)
+{
+	for (size_t i = 0; i < NT_KSYMS_VARS; i++) {
+		size_t n = strlen(vars[i]);
+
+		if (*name == *vars[i] && !k->var[i] && !strncmp(name, vars[i], n) && name[n] == '\n')
+			k->var[i] = addr;
+	}
+}
+
 /* "ffffffff81000000 T name" or "... t name\t[module]", by its first byte; *line is moved to its
  * newline. One pass by bytes: there are 200,000 lines, most of them short. */
 static int add_line(struct nt_ksyms *k, const char **line)
@@ -119,6 +135,7 @@ static int add_line(struct nt_ksyms *k, const char **line)
 	type = p[1];
 	p += 3;
 	if (type != 't' && type != 'T' && type != 'w' && type != 'W') {
+		note_var(k, addr, p);
 		*line = line_end(p);
 		return add_sym(k, addr, 0);
 	}
@@ -254,6 +271,11 @@ const char *nt_ksyms_lookup(const struct nt_ksyms *k, uint64_t addr, uint64_t *o
 	if (offset)
 		*offset = addr - k->base - s->off;
 	return k->names + s->name;
+}
+
+uint64_t nt_ksyms_var(const struct nt_ksyms *k, enum nt_ksyms_var var)
+{
+	return k ? k->var[var] : 0;
 }
 
 void nt_ksyms_each(const struct nt_ksyms *k,

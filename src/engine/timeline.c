@@ -12,17 +12,20 @@
 
 bool nt_tl_details(const struct nt_run *r)
 {
-	return ((const struct nt_tl_desc *)nt_run_tool(r)->engine_data)->details;
+	const struct nt_tl_desc *d = nt_tl_desc_of(r);
+
+	return d->details || (d->backlog && nt_tl_opts_of(r)->latency_us > 0);
 }
 
 bool nt_tl_keeps_slowest(const struct nt_run *r)
 {
-	return nt_tl_details(r) && nt_run_given(r, "top");
+	return nt_tl_desc_of(r)->details && nt_run_given(r, "top");
 }
 
 /* ---- the command line ---- */
 static int find_devices(struct nt_run *r, struct nt_err *err)
 {
+	const char *phy = nt_tl_desc_of(r)->phy_option ?: "--phy-interface";
 	const struct nt_tl_opts *o = nt_tl_opts_of(r);
 	struct nt_tl_priv *p = nt_run_priv(r);
 	struct nt_devlinks links;
@@ -30,11 +33,11 @@ static int find_devices(struct nt_run *r, struct nt_err *err)
 
 	if (rc)
 		return rc;
-	rc = nt_devset_add(&p->devset, &links, "--phy-interface", &o->phy, NT_TL_PHY, UPLINKS, err);
+	rc = nt_devset_add(&p->devset, &links, phy, &o->phy, NT_TL_PHY, UPLINKS, err);
 	if (!rc)
 		rc = nt_devset_add(&p->devset, &links, "--internal-interface", &o->internal, NT_TL_INTERNAL, UPLINKS,
 				   err);
-	if (!rc && !o->phy.n)
+	if (!rc && !o->phy.n && !nt_tl_desc_of(r)->backlog)
 		p->any_device = !nt_devset_add_uplinks(&p->devset, &links, NT_TL_PHY, UPLINKS);
 	nt_devlinks_free(&links);
 	return rc;
@@ -100,6 +103,18 @@ int nt_timeline_check(struct nt_run *r, struct nt_err *err)
 	return find_devices(r, err);
 }
 
+int nt_timeline_backlog_check(struct nt_run *r, struct nt_err *err)
+{
+	const struct nt_common_opts *c = nt_run_common(r);
+
+	if (c->format == NT_CSV)
+		return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
+			"no csv output: %s has records of several kinds: use --json", nt_run_tool(r)->name);
+	decide_filter(r);
+	nt_run_set_aggregates(r, !nt_tl_details(r));
+	return find_devices(r, err);
+}
+
 /* ---- constants, maps ---- */
 static uint64_t switches(struct nt_run *r)
 {
@@ -119,6 +134,10 @@ static uint64_t switches(struct nt_run *r)
 		sw |= NT_TL_BY_FLOW;
 	if (p->any_device)
 		sw |= NT_TL_ANY_DEVICE;
+	if (o->internal.n)
+		sw |= NT_TL_INTERNAL_NAMED;
+	if (o->phy.n)
+		sw |= NT_TL_BY_PHY;
 	return sw;
 }
 
@@ -134,6 +153,8 @@ static int configure(struct nt_run *r, struct nt_err *err)
 	nt_run_const(r, NT_CONST_TOOL3, nt_tl_opts_of(r)->rate);
 	if (!nt_tl_opts_of(r)->by_flow)
 		nt_run_map_entries(r, "nt_tl_flows", 1);
+	if (!nt_run_tool(r)->state_maps || !strstr(nt_run_tool(r)->state_maps, "nt_aliases"))
+		nt_run_map_entries(r, "nt_aliases", 1);
 	return 0;
 }
 
@@ -146,6 +167,7 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 	if (!p->places)
 		nt_drop_load_places(r, &p->places);
 	nt_devset_write(r, &p->devset);
+	nt_tl_backlog_prepare(r);
 	if (p->now)
 		return 0;
 	p->now = calloc(1, sizeof(*p->now));
@@ -160,7 +182,9 @@ static void started(struct nt_run *r)
 {
 	const struct nt_tl_priv *p = nt_run_priv(r);
 
-	if (p->any_device)
+	if (nt_tl_desc_of(r)->backlog)
+		nt_tl_backlog_started(r);
+	else if (p->any_device)
 		nt_text(nt_run_out(r), "  uplinks: none known by bus or default route: every device but lo (--phy-interface)\n");
 	else
 		nt_devset_text(r, &p->devset, "uplinks:", NT_TL_PHY);
@@ -275,8 +299,10 @@ static void release(struct nt_run *r)
 	struct nt_tl_figures *f[] = { p->now, p->last, p->since };
 
 	for (size_t i = 0; i < NT_COUNT(f); i++) {
-		if (f[i])
+		if (f[i]) {
 			free(f[i]->flow);
+			free(f[i]->backlog);
+		}
 		free(f[i]);
 	}
 	nt_drop_free_places(p->places);

@@ -21,10 +21,20 @@ struct nt_tl_flow_row {
 	struct nt_flow flow;
 	struct nt_hist hist;		/* ns, first to last stage */
 };
+struct nt_tl_cpus_row {
+	struct nt_tl_cpus key;
+	struct nt_hist hist;		/* ns in the backlog */
+};
+struct nt_tl_backlog {
+	struct nt_hist depth;		/* packets that were there before */
+	struct nt_tl_cpus_row cpus[NT_TL_CPU_ROWS];
+	size_t n_cpus;
+};
 struct nt_tl_figures {			/* since the start, or of an interval */
 	struct nt_tl_pair_row pair[NT_TL_PAIRS];
 	struct nt_tl_drop_row drop[NT_TL_DROPS];
 	struct nt_tl_flow_row *flow;	/* n_flows; malloc */
+	struct nt_tl_backlog *backlog;	/* NULL: the tool is not about it; malloc */
 	size_t n_pairs, n_drops, n_flows;
 	uint64_t stat[NT_STAT_MAX], evicted, map_full;
 	uint64_t timed_out[2][NT_TL_STAGES], timed_out_elsewhere;	/* by direction and last stage */
@@ -46,6 +56,11 @@ struct nt_tl_priv {
 	unsigned int reports;
 };
 
+static inline const struct nt_tl_desc *nt_tl_desc_of(const struct nt_run *r)
+{
+	return nt_run_tool(r)->engine_data;
+}
+
 static inline const struct nt_tl_opts *nt_tl_opts_of(const struct nt_run *r)
 {
 	return nt_run_opts(r);
@@ -63,6 +78,14 @@ const char *nt_tl_stage_name(const struct nt_run *r, uint32_t direction, uint32_
 uint32_t nt_tl_stage_by_name(const char *name, size_t len);
 /* Does a queue or a program of user space lie between them? */
 bool nt_tl_async(uint32_t from, uint32_t to);
+
+/* timeline_backlog.c */
+void nt_tl_backlog_prepare(struct nt_run *r);
+void nt_tl_backlog_started(struct nt_run *r);
+void nt_tl_backlog_read(struct nt_run *r, struct nt_tl_figures *f);
+void nt_tl_backlog_copy(struct nt_tl_figures *to, const struct nt_tl_figures *from);
+void nt_tl_backlog_subtract(struct nt_tl_figures *f, const struct nt_tl_figures *last);
+void nt_tl_backlog_show(struct nt_run *r, struct nt_tl_figures *f);
 
 /* timeline_event.c: ended is enum nt_tl_end, or NT_TL_ENDS for a timeout. */
 void nt_tl_show_event(struct nt_run *r, const struct nt_timeline *l);

@@ -73,6 +73,8 @@ static void members(struct nt_run *r, const struct nt_timeline *l)
 		nt_fields_json(o, nt_run_names(r), drop_fields, NT_COUNT(drop_fields), l);
 	nt_packet_json(r, &l->pkt);
 	nt_json_u64(o, "ovs_passes", l->ovs_passes);
+	if (l->backlog != NT_TL_NO_DEPTH)
+		nt_json_u64(o, "backlog_packets", l->backlog);
 	nt_json_arr(o, "flags");
 	for (size_t i = 0; i < NT_COUNT(flag_names); i++)
 		if (l->flags & flag_names[i].flag)
@@ -139,6 +141,8 @@ static void text(struct nt_run *r, const struct nt_timeline *l)
 			nt_text(o, " %s", flag_names[i].name);
 	if (l->ovs_passes > 1)
 		nt_text(o, " (%u times through the switch)", l->ovs_passes);
+	if (l->backlog != NT_TL_NO_DEPTH)
+		nt_text(o, ", %u before it", l->backlog);
 	nt_text(o, "\n");
 	for (uint32_t i = 0; i < stops(l); i++)
 		stop_text(r, l, i);

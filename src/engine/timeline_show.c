@@ -58,6 +58,7 @@ static const struct { const char *json, *text; uint32_t stat; } counters[] = {
 	{ "without_row", "that no table had room for", NT_STAT_TL_NO_ROW },
 	{ "below_threshold", "under the threshold", NT_STAT_TL_BELOW },
 	{ "rate_limited", "not shown (--rate)", NT_STAT_TL_RATE_LIMITED },
+	{ "direct", "came past the backlog", NT_STAT_TL_DIRECT },
 };
 
 static void counters_json(struct nt_run *r, const struct nt_tl_figures *f)
@@ -323,6 +324,7 @@ void nt_tl_show_figures(struct nt_run *r, struct nt_tl_figures *f)
 		stages_json(r, f);
 		totals_json(r, f);
 		drops_json(r, f);
+		nt_tl_backlog_show(r, f);
 		flows(r, f);
 		return;
 	}
@@ -330,6 +332,7 @@ void nt_tl_show_figures(struct nt_run *r, struct nt_tl_figures *f)
 	drops_text(r, f);
 	for (uint32_t dir = 0; dir < 2; dir++)
 		stages_text(r, f, dir);
+	nt_tl_backlog_show(r, f);
 	hists_text(r, f);
 	flows(r, f);
 }

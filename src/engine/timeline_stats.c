@@ -65,6 +65,7 @@ static void read_figures(struct nt_run *r, struct nt_tl_figures *f)
 	read_pairs(r, f);
 	read_drops(r, f);
 	read_flows(r, f);
+	nt_tl_backlog_read(r, f);
 	for (uint32_t i = NT_STAT_TOOL0; i < NT_STAT_MAX; i++)
 		f->stat[i] = nt_run_stat(r, i);
 	f->map_full = nt_run_stat(r, NT_STAT_MAP_FULL);
@@ -105,6 +106,7 @@ static void subtract(struct nt_tl_figures *f, const struct nt_tl_figures *last)
 	subtract_pairs(f, last);
 	subtract_drops(f, last);
 	subtract_flows(f, last);
+	nt_tl_backlog_subtract(f, last);
 	for (size_t i = 0; i < NT_STAT_MAX; i++)
 		f->stat[i] -= last->stat[i];
 	f->map_full -= last->map_full;
@@ -117,8 +119,11 @@ static void subtract(struct nt_tl_figures *f, const struct nt_tl_figures *last)
 static void copy(struct nt_tl_figures *to, const struct nt_tl_figures *from)
 {
 	struct nt_tl_flow_row *flow = to->flow;
+	struct nt_tl_backlog *backlog = to->backlog;
 
 	*to = *from;
+	to->backlog = backlog;
+	nt_tl_backlog_copy(to, from);
 	to->flow = flow ? flow : from->n_flows ? calloc(NT_TL_FLOWS, sizeof(*to->flow)) : NULL;
 	if (to->flow && from->n_flows)
 		memcpy(to->flow, from->flow, from->n_flows * sizeof(*to->flow));
