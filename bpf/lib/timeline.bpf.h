@@ -44,6 +44,19 @@ struct {
 	__type(value, __u64);
 } nt_tl_drops SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NT_TL_IF_ROWS);
+	__type(key, struct nt_tl_if);
+	__type(value, struct nt_tl_if_val);
+} nt_tl_ifs SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nt_tl_if_val);
+} nt_tl_if_zero SEC(".maps");
+
 /* What a new histogram begins with: too large for the stack. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -217,6 +230,39 @@ NT_SUBPROG bool nt_tl_shown(const struct nt_timeline *e)
 	return true;
 }
 
+/* ---- by device: what is sent counts at the last one that it was seen at, what is received at the first ---- */
+NT_SUBPROG int nt_tl_count_if(const struct nt_timeline *e)
+{
+	struct nt_tl_if_val *v, *zero;
+	const struct nt_tl_stop *s;
+	struct nt_tl_if k;
+	__u32 first = 0;
+
+	if (!e || !e->n)
+		return 0;
+	s = nt_tl_stop(e, e->direction == NT_DIR_TX ? (__u64)e->n - 1 : 0);
+	k.ifindex = s->ifindex;
+	k.netns = s->netns;
+	k.direction = e->direction;
+	v = bpf_map_lookup_elem(&nt_tl_ifs, &k);
+	if (!v) {
+		zero = bpf_map_lookup_elem(&nt_tl_if_zero, &first);
+		v = zero ? nt_row(&nt_tl_ifs, &k, zero) : NULL;
+	}
+	if (!v) {
+		nt_stat_add(NT_STAT_TL_NO_ROW, 1);
+		return 0;
+	}
+	if (e->ended != NT_TL_COMPLETE) {
+		__sync_fetch_and_add(&v->drops, 1);
+		return 0;
+	}
+	__sync_fetch_and_add(&v->packets, 1);
+	__sync_fetch_and_add(&v->bytes, e->pkt.len);
+	nt_hist_record_shared(&v->hist, e->ended_ns - e->start_ns);
+	return 0;
+}
+
 /* ---- ends ---- */
 NT_INLINE void nt_tl_count_drop(const struct nt_timeline *e)
 {
@@ -252,6 +298,8 @@ NT_SUBPROG int nt_tl_end(void *ctx, __u64 skb, const struct nt_timeline *l, __u3
 		nt_tl_record(e);
 	else
 		nt_tl_count_drop(e);
+	if (nt_const(NT_CONST_TOOL0) & NT_TL_BY_IF)
+		nt_tl_count_if(e);
 	if (nt_tl_shown(e))
 		nt_emit(ctx, e, sizeof(*e));
 	return 0;
@@ -355,7 +403,7 @@ NT_INLINE struct nt_timeline *nt_tl_new(const bool direct, struct sk_buff *skb, 
 	__builtin_memset(l, 0, sizeof(*l));
 	l->start_ns = bpf_ktime_get_ns();
 	l->direction = direction;
-	l->backlog = NT_TL_NO_DEPTH;
+	l->backlog = l->qlen = NT_TL_NO_DEPTH;
 	nt_pkt_fill(c, &l->pkt);
 	nt_skb_gso(direct, skb, &l->pkt.gso_size, &l->pkt.gso_segs);
 	if (l->pkt.gso_size)

@@ -9,6 +9,9 @@
 #ifndef NT_BPF_TIMELINE_HOST_H
 #define NT_BPF_TIMELINE_HOST_H
 
+#ifdef NT_TL_TO_DRIVER
+#include "lib/qdisc.bpf.h"
+#endif
 #include "lib/timeline_dev.bpf.h"
 #include "lib/timeline_l4.bpf.h"
 
@@ -111,9 +114,21 @@ NT_FUNC(internal_xmit, struct sk_buff *skb, struct net_device *dev)
 	return 0;
 }
 
-/* ---- a device's queue: the end of what is sent ---- */
-NT_INLINE void nt_tl_at_queue(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
-			      struct net_device *dev, __u64 now)
+/* ---- an uplink: the end of what is sent, at its queue or (NT_TL_TO_DRIVER) at its driver ---- */
+#ifdef NT_TL_TO_DRIVER
+NT_INLINE void nt_tl_queued(const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
+			    __u64 now)
+{
+	struct nt_qdisc q = { .bits = 0 };
+
+	if (nt_qdisc_root(&q, dev, NT_GET(direct, skb, queue_mapping)) && (q.bits & NT_QDISC_QLEN))
+		l->qlen = q.qlen;
+	nt_tl_stamp(direct, l, skb, dev, NT_TL_PHY_QUEUE, now);
+}
+#endif
+
+NT_INLINE void nt_tl_leaves(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
+			    struct net_device *dev, const __u32 stage, __u64 now)
 {
 	struct nt_cur *c = nt_cur_get();
 
@@ -129,7 +144,7 @@ NT_INLINE void nt_tl_at_queue(void *ctx, const bool direct, struct nt_timeline *
 	}
 	if (nt_tl_first_fragment(c))
 		nt_tl_frag_note(c);
-	nt_tl_stamp(direct, l, skb, dev, NT_TL_PHY_QUEUE, now);
+	nt_tl_stamp(direct, l, skb, dev, stage, now);
 	nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
 }
 
@@ -145,7 +160,11 @@ NT_TP(phy_queue, struct sk_buff *skb)
 	if (!l)
 		return 0;
 	if (l->direction == NT_DIR_TX && (roles & NT_TL_PHY)) {
-		nt_tl_at_queue(ctx, direct, l, skb, dev, now);
+#ifdef NT_TL_TO_DRIVER
+		nt_tl_queued(direct, l, skb, dev, now);
+#else
+		nt_tl_leaves(ctx, direct, l, skb, dev, NT_TL_PHY_QUEUE, now);
+#endif
 	} else if (!nt_tl_internal(direct, dev, roles)) {
 		if (l->direction == NT_DIR_RX) {	/* forwarded */
 			nt_tl_end(ctx, (__u64)skb, l, NT_TL_ELSEWHERE, now);
@@ -167,6 +186,12 @@ NT_TP_(phy_rx, nt_quick_reject_by(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_
 
 	if (!c || !nt_tl_wants(NT_DIR_RX))
 		return 0;
+#ifdef NT_TL_TO_DRIVER
+	if (nt_track_of(skb) && nt_tl_internal(direct, dev, nt_tl_roles(direct, skb, dev))) {
+		nt_tl_pass(direct, skb, dev, NT_DIR_RX, NT_TL_INTERNAL_RX);
+		return 0;
+	}
+#endif
 	nt_cur_init(direct, c, skb, NT_AT_DATA_L3);
 	nt_cur_dev(direct, c, dev);
 	if (!(nt_tl_roles_of(direct, dev, nt_cur_vlan(c)) & NT_TL_PHY))

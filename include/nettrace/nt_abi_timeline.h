@@ -85,10 +85,11 @@ struct nt_timeline {			/* state of a packet, and the event of its end */
 	__u32 tid, pid;			/* who sent it; 0: in no task's context */
 	char comm[16];
 	__u32 backlog;			/* packets that were in its CPU's backlog when it came; NT_TL_NO_DEPTH */
+	__u32 qlen, pad;		/* packets in the uplink's discipline when it came; NT_TL_NO_DEPTH */
 	struct nt_pkt pkt;
 	struct nt_tl_stop stop[NT_TL_STOPS];	/* in the order of their times */
 };
-NT_ASSERT_SIZE(struct nt_timeline, 96 + 128 + 32 * NT_TL_STOPS);
+NT_ASSERT_SIZE(struct nt_timeline, 104 + 128 + 32 * NT_TL_STOPS);
 
 struct nt_tl_alias_key {		/* what stays while the skb changes; no holes */
 	__u8 saddr[16], daddr[16];
@@ -128,6 +129,15 @@ struct nt_tl_cpus {			/* key of a histogram, ns from backlog_enq to backlog_deq 
 };
 #define NT_TL_CPU_ROWS 256
 
+struct nt_tl_if {			/* key of what a device had */
+	__u32 ifindex, netns, direction;
+};
+struct nt_tl_if_val {
+	__u64 packets, bytes, drops;
+	struct nt_hist_raw hist;	/* ns, first to last stage */
+};
+#define NT_TL_IF_ROWS 128
+
 /* Per-CPU data of the kernel, by kallsyms; 0: unknown. */
 struct nt_percpu {
 	__u64 offsets;			/* __per_cpu_offset */
@@ -143,6 +153,7 @@ enum nt_tl_switch {
 	NT_TL_SLOWEST = 1 << 3,		/* of them, what is slower than nt_slowest */
 	NT_TL_DETAIL = 1 << 4,		/* fill len, hash, queue of stops */
 	NT_TL_BY_FLOW = 1 << 5,
+	NT_TL_BY_IF = 1 << 9,
 	NT_TL_INTERNAL_NAMED = 1 << 8,	/* internal ports are those of NT_TL_INTERNAL, else all of Open vSwitch */
 	NT_TL_BY_PHY = 1 << 7,		/* of those that came in by a device of NT_TL_PHY */
 	NT_TL_ANY_DEVICE = 1 << 6,	/* no uplinks are known: every device is one, but loopback */

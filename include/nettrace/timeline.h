@@ -20,11 +20,13 @@ struct nt_tl_opts {			/* option struct of every tool on this engine */
 	double latency_us;
 	const char *stage_us;		/* FROM:TO:US */
 	bool strict_ports, legacy_names, by_flow, hist;
+	bool enable_ct, summary;	/* tools with columns */
 };
 
 struct nt_tl_desc {
 	bool details;			/* an event for each packet; else figures */
 	bool backlog;			/* a tool about the per-CPU backlog: its depth, and which CPUs */
+	bool columns;			/* stages with queue, length and hash; figures by device with --summary */
 	const char *phy_option;		/* whose devices have the role NT_TL_PHY; NULL: --phy-interface */
 };
 
@@ -41,7 +43,8 @@ int nt_timeline_backlog_check(struct nt_run *r, struct nt_err *err);
 
 /* The hooks of this host's path, with and without Open vSwitch. */
 #define NT_TL_N_HOOKS 24
-extern const struct nt_hook nt_timeline_hooks[NT_TL_N_HOOKS];
+#define NT_TL_N_ALL_HOOKS 30	/* and those between and behind them */
+extern const struct nt_hook nt_timeline_hooks[NT_TL_N_ALL_HOOKS];
 #define NT_TL_N_TYPES 1
 extern const struct nt_type_need nt_timeline_types[NT_TL_N_TYPES];
 
@@ -56,11 +59,12 @@ extern const struct nt_type_need nt_timeline_types[NT_TL_N_TYPES];
 	  .help = "packets that can be on their way at a time" }
 
 /* What every tool on this engine says of itself; opts is its array of rows. */
-#define NT_TL_TOOL \
+#define NT_TL_TOOL NT_TL_TOOL_WITH(NT_TL_N_HOOKS, nt_timeline_check)
+#define NT_TL_TOOL_WITH(hooks_, check_) \
 	.group = NT_GROUP_SYSTEM, .opts = opts, .n_opts = NT_COUNT(opts), .opts_size = sizeof(struct nt_tl_opts), \
 	.tuple = NT_TUPLE_ADDR | NT_TUPLE_PORT | NT_TUPLE_PROTO | NT_TUPLE_EXPR, \
-	.hooks = nt_timeline_hooks, .n_hooks = NT_TL_N_HOOKS, .types = nt_timeline_types, \
+	.hooks = nt_timeline_hooks, .n_hooks = (hooks_), .types = nt_timeline_types, \
 	.n_types = NT_TL_N_TYPES, .state_maps = "nt_tracks|nt_aliases", .engine = &nt_timeline_engine, \
-	.check = nt_timeline_check
+	.check = (check_)
 
 #endif

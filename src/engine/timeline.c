@@ -14,7 +14,7 @@ bool nt_tl_details(const struct nt_run *r)
 {
 	const struct nt_tl_desc *d = nt_tl_desc_of(r);
 
-	return d->details || (d->backlog && nt_tl_opts_of(r)->latency_us > 0);
+	return (d->details && !nt_tl_opts_of(r)->summary) || (d->backlog && nt_tl_opts_of(r)->latency_us > 0);
 }
 
 bool nt_tl_keeps_slowest(const struct nt_run *r)
@@ -132,6 +132,8 @@ static uint64_t switches(struct nt_run *r)
 		sw |= NT_TL_SLOWEST;
 	if (o->by_flow)
 		sw |= NT_TL_BY_FLOW;
+	if (o->summary)
+		sw |= NT_TL_BY_IF;
 	if (p->any_device)
 		sw |= NT_TL_ANY_DEVICE;
 	if (o->internal.n)
@@ -153,6 +155,8 @@ static int configure(struct nt_run *r, struct nt_err *err)
 	nt_run_const(r, NT_CONST_TOOL3, nt_tl_opts_of(r)->rate);
 	if (!nt_tl_opts_of(r)->by_flow)
 		nt_run_map_entries(r, "nt_tl_flows", 1);
+	if (!nt_tl_opts_of(r)->summary)
+		nt_run_map_entries(r, "nt_tl_ifs", 1);
 	if (!nt_run_tool(r)->state_maps || !strstr(nt_run_tool(r)->state_maps, "nt_aliases"))
 		nt_run_map_entries(r, "nt_aliases", 1);
 	return 0;

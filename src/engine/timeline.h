@@ -30,9 +30,17 @@ struct nt_tl_backlog {
 	struct nt_tl_cpus_row cpus[NT_TL_CPU_ROWS];
 	size_t n_cpus;
 };
+struct nt_tl_if_row {
+	struct nt_tl_if key;
+	uint64_t packets, bytes, drops;
+	struct nt_hist hist;
+};
 struct nt_tl_figures {			/* since the start, or of an interval */
 	struct nt_tl_pair_row pair[NT_TL_PAIRS];
 	struct nt_tl_drop_row drop[NT_TL_DROPS];
+	struct nt_tl_if_row ifs[NT_TL_IF_ROWS];
+	size_t n_ifs;
+	uint64_t at_ns;			/* when it was read; of an interval: how long it is */
 	struct nt_tl_flow_row *flow;	/* n_flows; malloc */
 	struct nt_tl_backlog *backlog;	/* NULL: the tool is not about it; malloc */
 	size_t n_pairs, n_drops, n_flows;
@@ -86,6 +94,11 @@ void nt_tl_backlog_read(struct nt_run *r, struct nt_tl_figures *f);
 void nt_tl_backlog_copy(struct nt_tl_figures *to, const struct nt_tl_figures *from);
 void nt_tl_backlog_subtract(struct nt_tl_figures *f, const struct nt_tl_figures *last);
 void nt_tl_backlog_show(struct nt_run *r, struct nt_tl_figures *f);
+
+/* timeline_if.c */
+void nt_tl_ifs_read(struct nt_run *r, struct nt_tl_figures *f);
+void nt_tl_ifs_subtract(struct nt_tl_figures *f, const struct nt_tl_figures *last);
+void nt_tl_ifs_show(struct nt_run *r, const struct nt_tl_figures *f);
 
 /* timeline_event.c: ended is enum nt_tl_end, or NT_TL_ENDS for a timeout. */
 void nt_tl_show_event(struct nt_run *r, const struct nt_timeline *l);

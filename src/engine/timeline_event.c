@@ -63,6 +63,41 @@ static void stops_json(struct nt_run *r, const struct nt_timeline *l)
 	nt_json_arr_end(o);
 }
 
+/* From one stage to another, us; false: they were not both met. */
+static bool between(const struct nt_timeline *l, uint32_t from, uint32_t to, double *us)
+{
+	uint64_t a = 0, b = 0;
+
+	for (uint32_t i = 0; i < stops(l); i++) {
+		if (l->stop[i].stage == from)
+			a = l->stop[i].ts_ns;
+		if (l->stop[i].stage == to)
+			b = l->stop[i].ts_ns;
+	}
+	*us = b > a ? (double)(b - a) / 1e3 : 0;
+	return a && b;
+}
+
+static const struct { const char *name; uint8_t from, to; } parts[] = {
+	{ "qdisc_sojourn_us", NT_TL_PHY_QUEUE, NT_TL_QDISC_DEQ },
+	{ "ct_us", NT_TL_CT_IN, NT_TL_CT_OUT },
+	{ "upcall_us", NT_TL_OVS_UPCALL, NT_TL_OVS_EXEC },
+	{ "backlog_us", NT_TL_BACKLOG_ENQ, NT_TL_BACKLOG_DEQ },
+};
+
+static void parts_json(struct nt_out *o, const struct nt_timeline *l)
+{
+	double us;
+
+	for (size_t i = 0; i < NT_COUNT(parts); i++)
+		if (between(l, parts[i].from, parts[i].to, &us))
+			nt_json_f64(o, parts[i].name, us, 3);
+	if (l->backlog != NT_TL_NO_DEPTH)
+		nt_json_u64(o, "backlog_packets", l->backlog);
+	if (l->qlen != NT_TL_NO_DEPTH)
+		nt_json_u64(o, "qlen", l->qlen);
+}
+
 static void members(struct nt_run *r, const struct nt_timeline *l)
 {
 	struct nt_out *o = nt_run_out(r);
@@ -73,8 +108,7 @@ static void members(struct nt_run *r, const struct nt_timeline *l)
 		nt_fields_json(o, nt_run_names(r), drop_fields, NT_COUNT(drop_fields), l);
 	nt_packet_json(r, &l->pkt);
 	nt_json_u64(o, "ovs_passes", l->ovs_passes);
-	if (l->backlog != NT_TL_NO_DEPTH)
-		nt_json_u64(o, "backlog_packets", l->backlog);
+	parts_json(o, l);
 	nt_json_arr(o, "flags");
 	for (size_t i = 0; i < NT_COUNT(flag_names); i++)
 		if (l->flags & flag_names[i].flag)
@@ -114,6 +148,21 @@ static void stop_text(struct nt_run *r, const struct nt_timeline *l, uint32_t i)
 		s->cpu, *dev || *draw ? " " : "", *draw ? 10 : 0, dev, *draw ? " " : "", draw);
 }
 
+static void stop_columns(struct nt_run *r, const struct nt_timeline *l, uint32_t i)
+{
+	const struct nt_tl_stop *s = &l->stop[i];
+	char dev[40] = "-", ns[32] = "", hash[16] = "-";
+
+	if (s->ifindex)
+		nt_field_by_name(nt_run_names(r), stop_fields, NT_COUNT(stop_fields), "ifname", s, dev, sizeof(dev));
+	if (s->hash)
+		snprintf(hash, sizeof(hash), "%08x", s->hash);
+	if (i)
+		nt_fmt_ns(delta(l, i), ns, sizeof(ns));
+	nt_text(nt_run_out(r), "    %-18s %10s  cpu %-3u %-15s queue %-3u %6u bytes  hash %s\n",
+		nt_tl_stage_name(r, l->direction, s->stage), ns, s->cpu, dev, s->queue, s->len, hash);
+}
+
 static void end_text(struct nt_run *r, const struct nt_timeline *l)
 {
 	const struct nt_tl_stop *last = &l->stop[(stops(l) - 1) % NT_TL_STOPS];
@@ -143,9 +192,15 @@ static void text(struct nt_run *r, const struct nt_timeline *l)
 		nt_text(o, " (%u times through the switch)", l->ovs_passes);
 	if (l->backlog != NT_TL_NO_DEPTH)
 		nt_text(o, ", %u before it", l->backlog);
+	if (l->qlen != NT_TL_NO_DEPTH)
+		nt_text(o, ", %u in the qdisc", l->qlen);
 	nt_text(o, "\n");
-	for (uint32_t i = 0; i < stops(l); i++)
-		stop_text(r, l, i);
+	for (uint32_t i = 0; i < stops(l); i++) {
+		if (nt_tl_desc_of(r)->columns)
+			stop_columns(r, l, i);
+		else
+			stop_text(r, l, i);
+	}
 	end_text(r, l);
 }
 

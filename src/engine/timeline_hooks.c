@@ -20,7 +20,12 @@ bool nt_timeline_has_ovs(const void *opts)
 	  .wanted = nt_timeline_has_ovs, .loss = what }
 #define NO_STAGE(name) "the stage " name
 
-const struct nt_hook nt_timeline_hooks[NT_TL_N_HOOKS] = {
+static bool wants_ct(const void *opts)
+{
+	return ((const struct nt_tl_opts *)opts)->enable_ct && nt_timeline_has_ovs(opts);
+}
+
+const struct nt_hook nt_timeline_hooks[NT_TL_N_ALL_HOOKS] = {
 	{ .stem = "ip_out", .type = NT_HOOK_FUNC, .targets = "__ip_local_out", .need = NT_REQUIRED, .flags = FILTERS },
 	BEGIN("ip6_out", "__ip6_local_out", "UDP and ICMPv6 that this host sends by IPv6"),
 	BEGIN("ip6_xmit", "ip6_xmit", "netfilter's output chain of TCP over IPv6"),
@@ -47,6 +52,16 @@ const struct nt_hook nt_timeline_hooks[NT_TL_N_HOOKS] = {
 	FUNC("udp6_rcv", "udpv6_rcv", "that UDP over IPv6 arrives"),
 	FUNC("icmp6_rcv", "icmpv6_rcv", "that ICMPv6 arrives"),
 	{ .stem = "kfree_skb", .type = NT_HOOK_TP, .targets = "skb:kfree_skb", .need = NT_REQUIRED, .flags = NT_HOOK_EOL },
+	/* NT_TL_N_HOOKS are above */
+	OVS("ovs_recv", "ovs_vport_receive", NO_STAGE("ovs_recv")),
+	{ .stem = "ct_in", .type = NT_HOOK_FUNC, .targets = "ovs_ct_execute", .need = NT_OPTIONAL, .wanted = wants_ct,
+	  .loss = "connection tracking in Open vSwitch" },
+	{ .stem = "ct_out", .type = NT_HOOK_RET, .targets = "ovs_ct_execute", .need = NT_OPTIONAL, .wanted = wants_ct,
+	  .loss = "how long connection tracking in Open vSwitch takes" },
+	OVS("internal_recv", "internal_dev_recv", NO_STAGE("internal_recv")),
+	{ .stem = "qdisc_deq", .type = NT_HOOK_TP, .targets = "qdisc:qdisc_dequeue", .need = NT_OPTIONAL,
+	  .loss = NO_STAGE("qdisc_deq") },
+	{ .stem = "phy_xmit", .type = NT_HOOK_TP, .targets = "net:net_dev_start_xmit", .need = NT_REQUIRED },
 };
 
 const struct nt_type_need nt_timeline_types[NT_TL_N_TYPES] = {

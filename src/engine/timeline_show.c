@@ -325,6 +325,7 @@ void nt_tl_show_figures(struct nt_run *r, struct nt_tl_figures *f)
 		totals_json(r, f);
 		drops_json(r, f);
 		nt_tl_backlog_show(r, f);
+		nt_tl_ifs_show(r, f);
 		flows(r, f);
 		return;
 	}
@@ -333,6 +334,7 @@ void nt_tl_show_figures(struct nt_run *r, struct nt_tl_figures *f)
 	for (uint32_t dir = 0; dir < 2; dir++)
 		stages_text(r, f, dir);
 	nt_tl_backlog_show(r, f);
+	nt_tl_ifs_show(r, f);
 	hists_text(r, f);
 	flows(r, f);
 }

@@ -66,6 +66,8 @@ static void read_figures(struct nt_run *r, struct nt_tl_figures *f)
 	read_drops(r, f);
 	read_flows(r, f);
 	nt_tl_backlog_read(r, f);
+	nt_tl_ifs_read(r, f);
+	f->at_ns = nt_now_ns() - nt_run_started_ns(r);
 	for (uint32_t i = NT_STAT_TOOL0; i < NT_STAT_MAX; i++)
 		f->stat[i] = nt_run_stat(r, i);
 	f->map_full = nt_run_stat(r, NT_STAT_MAP_FULL);
@@ -107,6 +109,8 @@ static void subtract(struct nt_tl_figures *f, const struct nt_tl_figures *last)
 	subtract_drops(f, last);
 	subtract_flows(f, last);
 	nt_tl_backlog_subtract(f, last);
+	nt_tl_ifs_subtract(f, last);
+	f->at_ns -= last->at_ns;
 	for (size_t i = 0; i < NT_STAT_MAX; i++)
 		f->stat[i] -= last->stat[i];
 	f->map_full -= last->map_full;
