@@ -23,7 +23,7 @@ load() {
     case $1 in
         tun_ring_monitor) in_a "$BENCH" tap nttap0 "$N" "$ROUNDS" ;;
         trace_ip_defrag) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" 2000 ;;
-        kernel_icmp_rtt | icmp_drop_detector | trace_conntrack | system_network_*) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
+        kernel_icmp_rtt | icmp_drop_detector | trace_conntrack | system_network_* | enqueue_to_iprec_latency) in_a "$BENCH" ping 10.77.0.2 "$N" "$ROUNDS" ;;
         vxlan_tracer) in_a "$BENCH" ping 10.79.0.2 "$N" "$ROUNDS" ;;
         pthread_rwlock_wrlock) "$BENCH" rwlock "$N" "$ROUNDS" ;;
         futex) "$BENCH" futex "$N" "$ROUNDS" ;;
@@ -55,6 +55,8 @@ options() {
         vxlan_tracer) echo "--summary --interval 1000" ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
         system_network_latency_summary) echo "--phy-interface va --interval 1000" ;;
+        enqueue_to_iprec_latency) echo "--interface va --interval 1000" ;;
+        system_network_rx_internal_latency) echo "--interval 1000" ;;
         system_network_latency_details | system_network_performance_metrics) echo "--phy-interface va --rate 0" ;;
         tcp_rtt_* | tcp_send_* | tcp_perf_*) echo "--interval 1000" ;;
         kernel_drop_stack_stats_summary | qdisc_drop_trace | trace_ip_defrag | trace_conntrack) echo "--interval 1000" ;;
@@ -137,6 +139,8 @@ measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.
 for tool in latency_summary latency_details performance_metrics; do
     measure system_network_$tool "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
 done
+measure enqueue_to_iprec_latency "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.1"
+measure system_network_rx_internal_latency - "" ""     # no packet is one of Open vSwitch
 measure icmp_drop_detector "--dst-ip 10.77.0.99" "icmp[4] = 99" ""
 measure udp_drop_detector "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure tcp_drop_detector "--dst-port 1" "tcp dst port 1" ""    # the frames are UDP: rejected by protocol
