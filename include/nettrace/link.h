@@ -17,7 +17,8 @@ struct nt_link {
 int nt_link_get(uint32_t ifindex, struct nt_link *out);
 
 /* A device as a dump tells it: what it lies on. */
-enum nt_link_kind { NT_LINK_PLAIN, NT_LINK_GROUP /* bond, team */, NT_LINK_VLAN };
+enum nt_link_kind { NT_LINK_PLAIN, NT_LINK_GROUP /* bond, team */, NT_LINK_VLAN,
+		    NT_LINK_OVS_INTERNAL };
 struct nt_link_row {
 	uint32_t ifindex;
 	uint32_t lower;			/* NT_LINK_VLAN: the device below; 0: in another namespace */

@@ -154,6 +154,7 @@ enum nt_tl_switch {
 	NT_TL_DETAIL = 1 << 4,		/* fill len, hash, queue of stops */
 	NT_TL_BY_FLOW = 1 << 5,
 	NT_TL_BY_IF = 1 << 9,
+	NT_TL_FROM_OVS = 1 << 10,	/* to internal ports: packets begin at ovs_send, not at netif_rx */
 	NT_TL_INTERNAL_NAMED = 1 << 8,	/* internal ports are those of NT_TL_INTERNAL, else all of Open vSwitch */
 	NT_TL_BY_PHY = 1 << 7,		/* of those that came in by a device of NT_TL_PHY */
 	NT_TL_ANY_DEVICE = 1 << 6,	/* no uplinks are known: every device is one, but loopback */

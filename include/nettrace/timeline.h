@@ -15,6 +15,7 @@ enum nt_tl_direction { NT_TL_ONLY_TX, NT_TL_ONLY_RX, NT_TL_BOTH };
 struct nt_tl_opts {			/* option struct of every tool on this engine */
 	struct nt_drop_opts drop;	/* first, unset: places are judged as by the drop tools */
 	struct nt_strlist phy, internal;
+	struct nt_strlist either;	/* internal ports or uplinks, by what they are */
 	uint32_t direction;		/* enum nt_tl_direction */
 	uint32_t timeout_ms, rate;
 	double latency_us;

@@ -36,6 +36,8 @@ static void parse_info(const struct rtattr *info, struct nt_link_row *row)
 				row->kind = NT_LINK_GROUP;
 			else if (n == 4 && !memcmp(kind, "vlan", 4))
 				row->kind = NT_LINK_VLAN;
+			else if (n == 11 && !memcmp(kind, "openvswitch", 11))
+				row->kind = NT_LINK_OVS_INTERNAL;
 		}
 		if (a->rta_type != IFLA_INFO_DATA || row->kind != NT_LINK_VLAN)
 			continue;

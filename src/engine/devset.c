@@ -74,6 +74,16 @@ int nt_devset_add(struct nt_devset *set, const struct nt_devlinks *l, const char
 }
 
 /* ---- what the namespace's devices are ---- */
+enum nt_link_kind nt_devlinks_kind(const struct nt_devlinks *l, const char *name)
+{
+	uint32_t ifindex = if_nametoindex(name);
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->row[i].ifindex == ifindex)
+			return l->row[i].kind;
+	return NT_LINK_PLAIN;
+}
+
 static bool on_a_bus(uint32_t ifindex)
 {
 	char name[IF_NAMESIZE], path[64];

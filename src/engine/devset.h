@@ -28,6 +28,8 @@ void nt_devlinks_free(struct nt_devlinks *l);
 /* The named devices, as members of bonds and below VLANs, get a role; at most max. 0 or -EINVAL with *err. */
 int nt_devset_add(struct nt_devset *set, const struct nt_devlinks *l, const char *option,
 		  const struct nt_strlist *names, uint16_t role, size_t max, struct nt_err *err);
+/* What the device of that name is; NT_LINK_PLAIN, too, if there is none. */
+enum nt_link_kind nt_devlinks_kind(const struct nt_devlinks *l, const char *name);
 /* Devices to the network: those on a bus that are up; else those that default routes name. Their number. */
 size_t nt_devset_add_uplinks(struct nt_devset *set, const struct nt_devlinks *l, uint16_t role, size_t max);
 /* "  label eth0 eth1 (VLAN 5)" as a line of text. */

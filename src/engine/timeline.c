@@ -23,6 +23,29 @@ bool nt_tl_keeps_slowest(const struct nt_run *r)
 }
 
 /* ---- the command line ---- */
+static int name_devices(struct nt_tl_priv *p, const struct nt_devlinks *links, const char *option,
+			const struct nt_strlist *names, uint16_t role, struct nt_err *err)
+{
+	if (names->n)
+		p->named |= role;
+	return nt_devset_add(&p->devset, links, option, names, role, UPLINKS, err);
+}
+
+/* --interface: a device's role by what it is. */
+static int name_either(struct nt_tl_priv *p, const struct nt_devlinks *links, const struct nt_strlist *names,
+		       struct nt_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < names->n && !rc; i++) {
+		const struct nt_strlist one = { &names->item[i], 1 };
+		bool internal = nt_devlinks_kind(links, names->item[i]) == NT_LINK_OVS_INTERNAL;
+
+		rc = name_devices(p, links, "--interface", &one, internal ? NT_TL_INTERNAL : NT_TL_PHY, err);
+	}
+	return rc;
+}
+
 static int find_devices(struct nt_run *r, struct nt_err *err)
 {
 	const char *phy = nt_tl_desc_of(r)->phy_option ?: "--phy-interface";
@@ -33,11 +56,12 @@ static int find_devices(struct nt_run *r, struct nt_err *err)
 
 	if (rc)
 		return rc;
-	rc = nt_devset_add(&p->devset, &links, phy, &o->phy, NT_TL_PHY, UPLINKS, err);
+	rc = name_devices(p, &links, phy, &o->phy, NT_TL_PHY, err);
 	if (!rc)
-		rc = nt_devset_add(&p->devset, &links, "--internal-interface", &o->internal, NT_TL_INTERNAL, UPLINKS,
-				   err);
-	if (!rc && !o->phy.n && !nt_tl_desc_of(r)->backlog)
+		rc = name_devices(p, &links, "--internal-interface", &o->internal, NT_TL_INTERNAL, err);
+	if (!rc)
+		rc = name_either(p, &links, &o->either, err);
+	if (!rc && !(p->named & NT_TL_PHY) && !nt_tl_desc_of(r)->backlog)
 		p->any_device = !nt_devset_add_uplinks(&p->devset, &links, NT_TL_PHY, UPLINKS);
 	nt_devlinks_free(&links);
 	return rc;
@@ -136,10 +160,12 @@ static uint64_t switches(struct nt_run *r)
 		sw |= NT_TL_BY_IF;
 	if (p->any_device)
 		sw |= NT_TL_ANY_DEVICE;
-	if (o->internal.n)
+	if (p->named & NT_TL_INTERNAL)
 		sw |= NT_TL_INTERNAL_NAMED;
-	if (o->phy.n)
+	if (p->named & NT_TL_PHY)
 		sw |= NT_TL_BY_PHY;
+	if (nt_run_hooked(r, "ovs_send"))
+		sw |= NT_TL_FROM_OVS;
 	return sw;
 }
 

@@ -52,6 +52,7 @@ struct nt_tl_figures {			/* since the start, or of an interval */
 struct nt_tl_priv {
 	struct nt_devset devset;
 	bool any_device;
+	uint16_t named;			/* roles that options gave to devices */
 	uint8_t stage_from, stage_to;	/* --stage-us */
 	uint64_t stage_ns;
 	struct nt_drop_places *places;

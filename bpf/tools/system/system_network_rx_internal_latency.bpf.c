@@ -63,7 +63,8 @@ NT_TP(netif_rx, struct sk_buff *skb)
 
 	if (l)
 		nt_tl_stamp(direct, l, skb, dev, NT_TL_NETIF_RX, bpf_ktime_get_ns());
-	else if (nt_tl_internal(direct, dev, nt_tl_roles(direct, skb, dev)))
+	else if (!(bpf_core_type_exists(struct vport) && (nt_const(NT_CONST_TOOL0) & NT_TL_FROM_OVS)) &&
+		 nt_tl_internal(direct, dev, nt_tl_roles(direct, skb, dev)))
 		begin(direct, skb, dev, NT_AT_DATA_L3, NT_TL_NETIF_RX);
 	return 0;
 }

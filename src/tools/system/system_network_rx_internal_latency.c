@@ -3,7 +3,9 @@
 
 static const struct nt_opt opts[] = {
 	NT_TL_OPTS,
-	{ .name = "internal-interface", .letter = 'i', .aliases = "interface", .type = NT_OPT_IFNAMES,
+	{ .name = "interface", .letter = 'i', .type = NT_OPT_IFNAMES, .offset = NT_TL_O(either), .arg = "NAME[,NAME]",
+	  .flags = NT_OPT_FILTER, .help = "as --internal-interface, if it is such a port, else as --phy-interface" },
+	{ .name = "internal-interface", .type = NT_OPT_IFNAMES,
 	  .offset = NT_TL_O(internal), .arg = "NAME[,NAME]", .flags = NT_OPT_FILTER,
 	  .help = "Open vSwitch's internal ports that have the addresses (default: all)" },
 	{ .name = "phy-interface", .type = NT_OPT_IFNAMES, .offset = NT_TL_O(phy), .arg = "NAME[,NAME]",

@@ -33,7 +33,9 @@ adds_up() {
 
 nt_start_in a all $TOOL -I 1000
 nt_start_in a each $TOOL -i br0 -t 0.001 --rate 0
-nt_start_in a none $TOOL -i up0 -I 1000
+ip -n a link add other type dummy
+nt_start_in a by $TOOL -i br0,up0 -I 1000
+nt_start_in a none $TOOL -i other -I 1000
 nt_start_in a udp $TOOL --phy-interface up0 -p udp -D 5001 -I 1000
 in_b ping -n -q -c 10 -i 0.01 10.77.0.1 >/dev/null
 in_b ping -n -q -c 10 -i 0.01 fd77::1 >/dev/null
@@ -44,10 +46,11 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for i in range(30):
     s.sendto(b"%020d" % i, ("10.77.0.1", 5001))'
 settle a b
-for name in all each none udp; do nt_stop $name; lost_zero $name; adds_up $name; done
+for name in all each by none udp; do nt_stop $name; lost_zero $name; adds_up $name; done
 jq -r 'select(.type == "end") | .stages[] | "# \(.from) > \(.to): \(.hist.count), \(.hist.p50) us"' all.json
 check_jq "all that came" all '.[-1] | .completed == 55 and .fragments == 10 and .dropped_total == 0'
-check_jq "only the named port" none '.[-1].started == 0'
+check_jq "of an internal port, by an uplink" by ".[-1].completed == 55"
+check_jq "only the named ports" none '.[-1].started == 0'
 check_jq "of a port" udp '.[-1].completed == 30'
 check_jq "every stage" each "map(select(.type == \"event\")) | length == 55 and all((.stages | map(.stage)) ==
     [$FIRST, \"backlog_enq\", \"backlog_deq\", \"internal_rx\", \"ip_rcv\", \"ip_deliver\", \"l4_rcv\"] and .backlog_packets >= 0)"
