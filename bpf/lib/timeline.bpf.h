@@ -476,7 +476,9 @@ NT_SUBPROG int nt_tl_rebind(const struct nt_cur *c, __u64 skb, __u32 flag)
 	return 1;
 }
 
-/* The state of a packet whose skb is unknown. Only what the filter could have let in is looked for. */
+/* The state of a packet whose skb is unknown. Only what the filter could have let in is looked for. Later
+ * fragments meet several stages: one of them asks for their count, with NT_TL_COUNT_LATER in flag. */
+#define NT_TL_COUNT_LATER (1u << 31)
 NT_INLINE struct nt_timeline *nt_tl_by_alias(const bool direct, struct sk_buff *skb, const enum nt_at at,
 					     struct net_device *dev, const __u16 eth_type, const __u32 flag)
 {
@@ -493,11 +495,12 @@ NT_INLINE struct nt_timeline *nt_tl_by_alias(const bool direct, struct sk_buff *
 	if (!nt_tl_followed(c))
 		return NULL;
 	if (c->bits & NT_PKT_FRAG) {
-		nt_tl_frag_later(c);
+		if (flag & NT_TL_COUNT_LATER)
+			nt_tl_frag_later(c);
 		return NULL;
 	}
 	nt_cur_l4(c);
-	if (!nt_tl_rebind(c, (__u64)skb, flag))
+	if (!nt_tl_rebind(c, (__u64)skb, flag & ~NT_TL_COUNT_LATER))
 		return NULL;
 	if (nt_tl_first_fragment(c))
 		nt_tl_frag_note(c);

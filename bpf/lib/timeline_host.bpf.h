@@ -156,7 +156,7 @@ NT_TP(phy_queue, struct sk_buff *skb)
 	__u64 now = bpf_ktime_get_ns();
 
 	if (!l && (roles & NT_TL_PHY) && nt_tl_wants(NT_DIR_TX))
-		l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, dev, 0, NT_TL_CLONE);
+		l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, dev, 0, NT_TL_CLONE | NT_TL_COUNT_LATER);
 	if (!l)
 		return 0;
 	if (l->direction == NT_DIR_TX && (roles & NT_TL_PHY)) {

@@ -67,30 +67,14 @@ static int find_devices(struct nt_run *r, struct nt_err *err)
 	return rc;
 }
 
-/* FROM:TO:US */
 static int parse_stage_us(struct nt_run *r, struct nt_err *err)
 {
-	const char *text = nt_tl_opts_of(r)->stage_us, *to, *us;
+	const char *text = nt_tl_opts_of(r)->stage_us;
 	struct nt_tl_priv *p = nt_run_priv(r);
-	uint32_t from = NT_TL_STAGES, behind = NT_TL_STAGES;
-	char *end = NULL;
-	double value = 0;
 
-	if (!text)
-		return 0;
-	to = strchr(text, ':');
-	us = to ? strchr(to + 1, ':') : NULL;
-	if (us) {
-		from = nt_tl_stage_by_name(text, (size_t)(to - text));
-		behind = nt_tl_stage_by_name(to + 1, (size_t)(us - to - 1));
-		value = strtod(us + 1, &end);
-	}
-	if (from >= NT_TL_STAGES || behind >= NT_TL_STAGES || !end || end == us + 1 || *end || !(value > 0 && value < 1e9))
+	if (text && nt_tl_parse_stage_us(text, &p->stage_from, &p->stage_to, &p->stage_ns))
 		return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
 			"bad threshold of a stage: --stage-us %s: give FROM:TO:US, as ip_out:phy_queue:500", text);
-	p->stage_from = (uint8_t)from;
-	p->stage_to = (uint8_t)behind;
-	p->stage_ns = (uint64_t)(value * 1e3);
 	return 0;
 }
 

@@ -85,6 +85,8 @@ void nt_tl_look_inside(struct nt_run *r);
 const char *nt_tl_stage_name(const struct nt_run *r, uint32_t direction, uint32_t stage);
 /* NT_TL_STAGES: no such stage. */
 uint32_t nt_tl_stage_by_name(const char *name, size_t len);
+/* FROM:TO:US, names of stages and a time above 0. 0 or -EINVAL. */
+int nt_tl_parse_stage_us(const char *text, uint8_t *from, uint8_t *to, uint64_t *ns);
 /* Does a queue or a program of user space lie between them? */
 bool nt_tl_async(uint32_t from, uint32_t to);
 

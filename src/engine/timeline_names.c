@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Stages: names, those of the scripts, and which pairs have a queue between them. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "timeline.h"
@@ -39,6 +41,26 @@ uint32_t nt_tl_stage_by_name(const char *name, size_t len)
 		if (strlen(names[i]) == len && !memcmp(names[i], name, len))
 			return i;
 	return NT_TL_STAGES;
+}
+
+int nt_tl_parse_stage_us(const char *text, uint8_t *from, uint8_t *to, uint64_t *ns)
+{
+	const char *second = strchr(text, ':'), *us = second ? strchr(second + 1, ':') : NULL;
+	uint32_t first, last;
+	double value;
+	char *end;
+
+	if (!us)
+		return -EINVAL;
+	first = nt_tl_stage_by_name(text, (size_t)(second - text));
+	last = nt_tl_stage_by_name(second + 1, (size_t)(us - second - 1));
+	value = strtod(us + 1, &end);
+	if (first >= NT_TL_STAGES || last >= NT_TL_STAGES || end == us + 1 || *end || !(value > 0 && value < 1e9))
+		return -EINVAL;
+	*from = (uint8_t)first;
+	*to = (uint8_t)last;
+	*ns = (uint64_t)(value * 1e3);
+	return 0;
 }
 
 bool nt_tl_async(uint32_t from, uint32_t to)

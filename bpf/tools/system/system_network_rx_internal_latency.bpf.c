@@ -93,15 +93,26 @@ NT_TP(internal_rx, struct sk_buff *skb)
 	return 0;
 }
 
+/* Connection tracking puts fragments together before, under another skb. */
+NT_INLINE void deliver(const bool direct, struct sk_buff *skb, const __u16 eth_type)
+{
+	struct nt_timeline *l = nt_track_of(skb);
+
+	if (!l)
+		l = nt_tl_by_alias(direct, skb, NT_AT_L3, NULL, eth_type, NT_TL_CLONE);
+	if (l)
+		nt_tl_stamp(direct, l, skb, NULL, NT_TL_IP_DELIVER, bpf_ktime_get_ns());
+}
+
 NT_FUNC(ip_deliver, struct sk_buff *skb)
 {
-	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_IP_DELIVER);
+	deliver(direct, skb, NT_ETH_P_IP);
 	return 0;
 }
 
 /* ip6_input(skb) */
 NT_FUNC(ip6_deliver, struct sk_buff *skb)
 {
-	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_IP_DELIVER);
+	deliver(direct, skb, NT_ETH_P_IPV6);
 	return 0;
 }

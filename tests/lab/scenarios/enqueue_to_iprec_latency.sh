@@ -43,7 +43,7 @@ check_jq "two pairs of stages" all '.[-1].stages | map([.from, .to, .async]) ==
 check_jq "datagrams" udp '.[-1] | .completed == 350 and .backlog_depth.count == 350 and .backlog_depth.max == 0'
 check_jq "by one CPU, to the same" udp '.[-1].cpus | length == 1 and (.[0] | .from_cpu == 0 and .to_cpu == 0 and
     (.cross | not) and .wait.count == 350)'
-check_jq "not those of other devices" other '.[-1].started == 0 or (.[-1].started == .[-1].completed)'
+check_jq "not those of other devices" other '.[-1].started == 0'
 
 # --- twenty at once -----------------------------------------------------------------------------
 nt_start_in b batch $TOOL -i vb -I 1000 --protocol udp
