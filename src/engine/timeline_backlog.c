@@ -150,7 +150,7 @@ void nt_tl_backlog_show(struct nt_run *r, struct nt_tl_figures *f)
 		nt_text(o, "\npackets that were in the backlog before: on average %.1f, p99 %llu, most %llu\n",
 			(double)b->depth.sum / (double)b->depth.count,
 			(unsigned long long)nt_hist_quantile(&b->depth, .99), (unsigned long long)b->depth.max);
-	if (b->n_cpus)
+	if (b->n_cpus && b->cpus[0].hist.count)
 		nt_text(o, "  from CPU to CPU              packets  wait  p50        p99\n");
 	nt_json_arr(o, "cpus");
 	for (size_t i = 0; i < b->n_cpus; i++)
