@@ -1,6 +1,6 @@
 # Packets in the per-CPU backlog: each counted, how many were before it, drops as the kernel counts them.
 # clock: instructions
-# ci: 6.12
+# ci: 5.10
 # timeout: 400
 
 need_kprobes
