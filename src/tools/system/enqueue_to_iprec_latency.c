@@ -71,8 +71,8 @@ const struct nt_tool nt_tool_enqueue_to_iprec_latency = {
 	"What comes past the backlog, as packets of a network card do without RPS, is only counted (direct).\n"
 	"Packets that are not IP end at backlog_deq.",
 	.example = {
-		"nettrace enqueue_to_iprec_latency -i br-int --interval 10  # figures every 10 s",
-		"nettrace enqueue_to_iprec_latency -i veth0 -t 500 udp port 53  # packets that took 0.5 ms and more",
+		"nettrace enqueue_to_iprec_latency -i lo --interval 10  # figures every 10 s",
+		"nettrace enqueue_to_iprec_latency -i lo -t 500 udp port 53  # packets that took 0.5 ms and more",
 	},
 	.opts = opts,
 	.n_opts = NT_COUNT(opts),

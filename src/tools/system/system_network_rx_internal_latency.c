@@ -79,7 +79,7 @@ const struct nt_tool nt_tool_system_network_rx_internal_latency = {
 	"dropped or seen no more. With kernels whose BTF does not know the switch (before 5.11) packets begin\n"
 	"at netif_rx.",
 	.example = {
-		"nettrace system_network_rx_internal_latency -i br-int --interval 5  # figures every 5 s",
+		"nettrace system_network_rx_internal_latency --interval 5  # figures every 5 s",
 		"nettrace system_network_rx_internal_latency -p tcp -D 6789 -t 1000  # what took 1 ms and more",
 	},
 	.opts = opts,

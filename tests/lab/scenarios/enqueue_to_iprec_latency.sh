@@ -77,3 +77,29 @@ after=$(dropped)
 check "the kernel dropped some" "$((after - before))" == 30
 check_jq "dropped at the backlog, as the kernel counts" full ".[-1] | .completed == 30 and .dropped_total == $((after - before)) and
     (.dropped | all(.after == \"backlog_enq\" and (.location | test(\"enqueue_to_backlog|netif_rx\"))))"
+
+# --- a CPU that is busy: one packet a turn, ten turns, then it is ksoftirqd's, which waits for the real-time sender --
+budget=$(cat /proc/sys/net/core/netdev_budget) weight=$(cat /proc/sys/net/core/dev_weight)
+nt_start_in b busy ${TOOL}_threshold -i vb -t 0.001 --rate 0 --protocol udp
+cat >>"$WORK/send.py" <<'PY'
+import time
+until = time.monotonic() + .02
+while time.monotonic() < until: pass
+PY
+echo 1 >/proc/sys/net/core/netdev_budget
+echo 1 >/proc/sys/net/core/dev_weight
+batch 10.77.0.2 1 1                     # the backlog takes the weight over when it is done
+in_a chrt -f 50 python3 "$WORK/send.py" 10.77.0.2 20 1
+echo "$weight" >/proc/sys/net/core/dev_weight
+echo "$budget" >/proc/sys/net/core/netdev_budget
+settle a b
+nt_stop busy
+lost_zero busy
+adds_up busy
+jq -c 'select(.type == "end") | .stages[] | [.from, .hist.p50, .hist.max]' busy.json
+# Since 6.4 the next interrupt's end takes over from a ksoftirqd that does not run: at most a tick.
+LEAST=20000
+kernel_at_least 6.4 && LEAST=1000
+check_jq "the last ten wait for the CPU, in the backlog" busy "map(select(.type == \"event\")) | length == 21 and
+    (map(.stages[1].delta_us) | (map(select(. >= $LEAST)) | length) as \$late | \$late >= 9 and \$late <= 11 and
+    (map(select(. < 1000)) | length) == 21 - \$late) and all(.stages[2].delta_us < 100)"
