@@ -61,7 +61,7 @@ const struct nt_tool nt_tool_system_network_performance_metrics = {
 	"instead: pairs of stages, and packets, bytes, drops and times by device.",
 	.example = {
 		"nettrace system_network_performance_metrics --dst-ip 10.0.0.9 --latency-us 1000  # what takes 1 ms",
-		"nettrace system_network_performance_metrics -i eth0 --interval 5  # figures by stage and device",
+		"nettrace system_network_performance_metrics --interval 5  # figures by stage and device",
 	},
 	.engine_data = &(const struct nt_tl_desc){ .details = true, .columns = true },
 };
