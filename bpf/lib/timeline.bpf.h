@@ -18,8 +18,21 @@
 #include "lib/hist.bpf.h"
 #include "lib/rate.bpf.h"
 #include "lib/slowest.bpf.h"
+#ifdef NT_TL_LEGS
+#include "lib/echo.bpf.h"
+#include "lib/past.bpf.h"
+#include "lib/stacks.bpf.h"
+#endif
 #include "lib/timeline_alias.bpf.h"
 #include "lib/track.bpf.h"
+
+/* What need not be looked at: of sessions, what is no ICMP, or has none of their addresses. */
+#ifdef NT_TL_LEGS
+#define NT_TL_REJECT(mask, direct, skb, at, eth) \
+	(!(nt_const(NT_CONST_TOOL0) & NT_TL_DEBUG) && nt_quick_other(direct, skb, at, eth, 1))
+#else
+#define NT_TL_REJECT(mask, direct, skb, at, eth) nt_quick_reject_by(mask, direct, skb, at, eth)
+#endif
 
 NT_TRACKS(struct nt_timeline, 16384);
 
@@ -79,7 +92,13 @@ NT_INLINE const struct nt_tl_stop *nt_tl_stop(const struct nt_timeline *e, __u64
 	return s;
 }
 
-NT_INLINE void nt_tl_stamp(const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
+#ifdef NT_TL_LEGS		/* timeline_legs.bpf.h */
+NT_INLINE void nt_tl_stamp_leg(void *ctx, struct nt_tl_stop *s, const __u32 stage);
+NT_SUBPROG int nt_tl_leg_end(void *ctx, struct nt_timeline *e);
+NT_SUBPROG int nt_tl_leg_keep(const struct nt_timeline *e);
+#endif
+
+NT_INLINE void nt_tl_stamp(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
 			   const __u32 stage, __u64 now)
 {
 	struct nt_tl_stop *s;
@@ -111,13 +130,17 @@ NT_INLINE void nt_tl_stamp(const bool direct, struct nt_timeline *l, struct sk_b
 		s->hash = NT_GET(direct, skb, hash);
 		s->queue = NT_GET(direct, skb, queue_mapping);
 	}
+#ifdef NT_TL_LEGS
+	nt_tl_stamp_leg(ctx, s, stage);
+#endif
 	l->n++;
 }
 
 /* ---- figures of a complete way ---- */
-NT_SUBPROG int nt_tl_hist(__u32 direction, __u32 from, __u32 to, __u64 ns)
+/* row: direction, and enum nt_tl_part << 8. */
+NT_SUBPROG int nt_tl_hist(__u32 row, __u32 from, __u32 to, __u64 ns)
 {
-	struct nt_tl_pair k = { .direction = direction, .from = from, .to = to };
+	struct nt_tl_pair k = { .direction = row, .from = from, .to = to, .part = row >> 8 };
 	struct nt_hist_raw *h = bpf_map_lookup_elem(&nt_tl_pairs, &k), *zero;
 	__u32 first = 0;
 
@@ -187,7 +210,7 @@ NT_SUBPROG int nt_tl_record_step(const struct nt_timeline *e, __u32 i)
 		return 0;
 	a = nt_tl_stop(e, (__u64)i - 1);
 	b = nt_tl_stop(e, i);
-	nt_tl_hist(e->direction, a->stage, b->stage, nt_tl_since(a->ts_ns, b->ts_ns));
+	nt_tl_hist(e->direction | e->part << 8, a->stage, b->stage, nt_tl_since(a->ts_ns, b->ts_ns));
 	if (b->stage == NT_TL_BACKLOG_DEQ && a->stage == NT_TL_BACKLOG_ENQ && a->cpu != b->cpu)
 		nt_stat_add(NT_STAT_TL_CROSS_CPU, 1);
 	return 1;
@@ -203,7 +226,7 @@ NT_SUBPROG int nt_tl_record(const struct nt_timeline *e)
 	for (i = 1; i < NT_TL_STOPS; i++)
 		if (!nt_tl_record_step(e, i))
 			break;
-	nt_tl_hist(e->direction, NT_TL_TOTAL, NT_TL_TOTAL, e->ended_ns - e->start_ns);
+	nt_tl_hist(e->direction | e->part << 8, NT_TL_TOTAL, NT_TL_TOTAL, e->ended_ns - e->start_ns);
 	if (nt_const(NT_CONST_TOOL0) & NT_TL_BY_FLOW)
 		nt_tl_flow(e, e->ended_ns - e->start_ns);
 	return 0;
@@ -266,7 +289,8 @@ NT_SUBPROG int nt_tl_count_if(const struct nt_timeline *e)
 /* ---- ends ---- */
 NT_INLINE void nt_tl_count_drop(const struct nt_timeline *e)
 {
-	struct nt_tl_drop k = { .location = e->location, .reason = e->reason, .direction = e->direction };
+	struct nt_tl_drop k = { .location = e->location, .reason = e->reason, .direction = e->direction,
+				.part = e->part };
 	__u64 zero = 0, *n;
 
 	k.after = nt_tl_stop(e, (__u64)e->n - 1)->stage;
@@ -292,6 +316,9 @@ NT_SUBPROG int nt_tl_end(void *ctx, __u64 skb, const struct nt_timeline *l, __u3
 	nt_tl_alias_remove(e);
 	e->ended_ns = now > e->start_ns ? now : e->start_ns;
 	e->ended = ended;
+#ifdef NT_TL_LEGS
+	return nt_tl_leg_end(ctx, e);
+#else
 	if (ended == NT_TL_ELSEWHERE)
 		return 0;
 	if (ended == NT_TL_COMPLETE)
@@ -303,6 +330,7 @@ NT_SUBPROG int nt_tl_end(void *ctx, __u64 skb, const struct nt_timeline *l, __u3
 	if (nt_tl_shown(e))
 		nt_emit(ctx, e, sizeof(*e));
 	return 0;
+#endif
 }
 
 /* skb:kfree_skb. */
@@ -365,12 +393,16 @@ NT_INLINE bool nt_tl_supersede(const bool direct, struct sk_buff *skb, const str
 	if (bpf_map_delete_elem(&nt_tracks, &key))
 		return false;
 	nt_tl_alias_remove(e);
+#ifdef NT_TL_LEGS
+	nt_tl_leg_keep(e);		/* its session times out, and is counted then */
+#else
 	if (e->left_ifindex) {
 		nt_stat_add(NT_STAT_TRACK_ENDED + NT_TL_ELSEWHERE, 1);
 	} else {
 		nt_stat_add(NT_STAT_EVICTED, 1);
 		nt_stat_add(NT_STAT_TRACK_SUPERSEDED, 1);
 	}
+#endif
 	return false;
 }
 
@@ -408,20 +440,20 @@ NT_INLINE struct nt_timeline *nt_tl_new(const bool direct, struct sk_buff *skb, 
 	nt_skb_gso(direct, skb, &l->pkt.gso_size, &l->pkt.gso_segs);
 	if (l->pkt.gso_size)
 		nt_stat_add(NT_STAT_TL_GSO, 1);
+#ifndef NT_TL_LEGS
 	nt_stat_add(NT_STAT_EVENTS, 1);
+#endif
 	return l;
 }
 
-NT_INLINE void nt_tl_begin(const bool direct, struct sk_buff *skb, const struct nt_cur *c, const __u32 direction,
-			   const __u32 stage, struct net_device *dev)
+/* The state as it began, in scratch memory. */
+NT_INLINE struct nt_timeline *nt_tl_begin_new(void *ctx, const bool direct, struct sk_buff *skb, const struct nt_cur *c,
+					      const __u32 direction, const __u32 stage, struct net_device *dev)
 {
-	struct nt_timeline *l;
+	struct nt_timeline *l = nt_tl_new(direct, skb, c, direction);
 
-	if (nt_tl_supersede(direct, skb, c, direction))
-		return;
-	l = nt_tl_new(direct, skb, c, direction);
 	if (!l)
-		return;
+		return NULL;
 	nt_tl_ids(c, l);
 	if (direction == NT_DIR_TX && nt_tl_retransmitted(direct, skb, c, l->id_a))
 		l->flags |= NT_TL_RETRANS;
@@ -429,9 +461,17 @@ NT_INLINE void nt_tl_begin(const bool direct, struct sk_buff *skb, const struct 
 		l->flags |= NT_TL_FRAGMENTED;
 		nt_tl_frag_note(c);
 	}
-	nt_tl_stamp(direct, l, skb, dev, stage, l->start_ns);
+	nt_tl_stamp(ctx, direct, l, skb, dev, stage, l->start_ns);
 	nt_tl_alias_add(l, (__u64)skb);
 	nt_track_start(skb, l);
+	return l;
+}
+
+NT_INLINE void nt_tl_begin(void *ctx, const bool direct, struct sk_buff *skb, const struct nt_cur *c,
+			   const __u32 direction, const __u32 stage, struct net_device *dev)
+{
+	if (!nt_tl_supersede(direct, skb, c, direction))
+		nt_tl_begin_new(ctx, direct, skb, c, direction, stage, dev);
 }
 
 /* Of one whose skb is the same to its end. It has no stage yet. */
@@ -484,7 +524,7 @@ NT_INLINE struct nt_timeline *nt_tl_by_alias(const bool direct, struct sk_buff *
 {
 	struct nt_cur *c = nt_cur_get();
 
-	if (!c || nt_quick_reject_by(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, direct, skb, at, eth_type))
+	if (!c || NT_TL_REJECT(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, direct, skb, at, eth_type))
 		return NULL;
 	nt_cur_init(direct, c, skb, at);
 	if (eth_type)

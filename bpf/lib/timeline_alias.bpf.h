@@ -30,6 +30,9 @@ NT_INLINE bool nt_tl_followed(const struct nt_cur *c)
 {
 	__u8 p = c->flow.proto;
 
+#ifdef NT_TL_LEGS
+	return (c->bits & NT_PKT_L3) && (p == 1 || p == 58);
+#endif
 	return (c->bits & NT_PKT_L3) && (p == 6 || p == 17 || p == 1 || p == 58);
 }
 

@@ -40,7 +40,7 @@ NT_INLINE __u32 nt_backlog_depth(__u32 cpu)
 }
 
 /* At enqueue_to_backlog, of a packet that is followed. */
-NT_INLINE void nt_tl_into_backlog(const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
+NT_INLINE void nt_tl_into_backlog(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
 				  __u32 cpu, __u64 now)
 {
 	__u32 first = 0;
@@ -51,7 +51,7 @@ NT_INLINE void nt_tl_into_backlog(const bool direct, struct nt_timeline *l, stru
 	l->backlog = nt_backlog_depth(cpu);
 	if (h && l->backlog != NT_TL_NO_DEPTH)
 		nt_hist_record(h, l->backlog);
-	nt_tl_stamp(direct, l, skb, dev, NT_TL_BACKLOG_ENQ, now);
+	nt_tl_stamp(ctx, direct, l, skb, dev, NT_TL_BACKLOG_ENQ, now);
 }
 
 NT_SUBPROG int nt_tl_count_cpus(const struct nt_timeline *l, __u64 now)
@@ -78,13 +78,13 @@ NT_SUBPROG int nt_tl_count_cpus(const struct nt_timeline *l, __u64 now)
 }
 
 /* At __netif_receive_skb: packets that did not come by the backlog pass there, too. */
-NT_INLINE void nt_tl_out_of_backlog(const bool direct, struct nt_timeline *l, struct sk_buff *skb,
+NT_INLINE void nt_tl_out_of_backlog(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
 				    struct net_device *dev, __u64 now)
 {
 	if (!(l->seen & (1u << NT_TL_BACKLOG_ENQ)) || (l->seen & (1u << NT_TL_BACKLOG_DEQ)))
 		return;
 	nt_tl_count_cpus(l, now);
-	nt_tl_stamp(direct, l, skb, dev, NT_TL_BACKLOG_DEQ, now);
+	nt_tl_stamp(ctx, direct, l, skb, dev, NT_TL_BACKLOG_DEQ, now);
 }
 
 #endif

@@ -42,13 +42,13 @@ NT_INLINE __u32 nt_tl_roles(const bool direct, struct sk_buff *skb, struct net_d
 }
 
 /* A stage of packets that are followed, in one direction or (2) in both. */
-NT_INLINE void nt_tl_pass(const bool direct, struct sk_buff *skb, struct net_device *dev, const __u32 direction,
+NT_INLINE void nt_tl_pass(void *ctx, const bool direct, struct sk_buff *skb, struct net_device *dev, const __u32 direction,
 			  const __u32 stage)
 {
 	struct nt_timeline *l = nt_track_of(skb);
 
 	if (l && (direction > NT_DIR_RX || l->direction == direction))
-		nt_tl_stamp(direct, l, skb, dev, stage, bpf_ktime_get_ns());
+		nt_tl_stamp(ctx, direct, l, skb, dev, stage, bpf_ktime_get_ns());
 }
 
 #endif

@@ -13,21 +13,28 @@
 #include "lib/qdisc.bpf.h"
 #endif
 #include "lib/timeline_dev.bpf.h"
+#ifdef NT_TL_LEGS
+#include "lib/timeline_legs.bpf.h"
+#endif
 #include "lib/timeline_l4.bpf.h"
 
 #define NT_OVS_PACKET_CMD_MISS 1
 
 /* ---- sent: the first stage ---- */
-NT_INLINE void nt_tl_send(const bool direct, struct sk_buff *skb, struct nt_cur *c)
+NT_INLINE void nt_tl_send(void *ctx, const bool direct, struct sk_buff *skb, struct nt_cur *c)
 {
+#ifdef NT_TL_LEGS
+	nt_tl_leg(ctx, direct, skb, c, NT_DIR_TX, NT_TL_IP_OUT, NULL);
+#else
 	if (!nt_filter(c))
 		return;
 	nt_cur_parse(c);
 	if (nt_tl_followed(c))
-		nt_tl_begin(direct, skb, c, NT_DIR_TX, NT_TL_IP_OUT, NULL);
+		nt_tl_begin(ctx, direct, skb, c, NT_DIR_TX, NT_TL_IP_OUT, NULL);
+#endif
 }
 
-NT_INLINE void nt_tl_ip_out(const bool direct, struct sk_buff *skb, const __u16 eth_type)
+NT_INLINE void nt_tl_ip_out(void *ctx, const bool direct, struct sk_buff *skb, const __u16 eth_type)
 {
 	struct nt_cur *c = nt_cur_get();
 
@@ -36,25 +43,26 @@ NT_INLINE void nt_tl_ip_out(const bool direct, struct sk_buff *skb, const __u16 
 	nt_cur_init(direct, c, skb, NT_AT_L3);
 	c->eth_type = eth_type;		/* skb->protocol is set by the function itself */
 	c->flow.eth_type = bpf_htons(eth_type);
-	nt_tl_send(direct, skb, c);
+	nt_tl_send(ctx, direct, skb, c);
 }
 
 #define NT_TL_OUT(stem, eth, args...)								\
-NT_FUNC_(stem, nt_quick_reject_by(nt_const(NT_CONST_FILTER), true, (void *)ctx[2], NT_AT_L3, eth),	\
-	 nt_quick_reject_by(nt_const(NT_CONST_FILTER), false, (void *)PT_REGS_PARM3(ctx), NT_AT_L3, eth), ##args)
+NT_FUNC_(stem, NT_TL_REJECT(nt_const(NT_CONST_FILTER), true, (void *)ctx[2], NT_AT_L3, eth),		\
+	 NT_TL_REJECT(nt_const(NT_CONST_FILTER), false, (void *)PT_REGS_PARM3(ctx), NT_AT_L3, eth), ##args)
 
 NT_TL_OUT(ip_out, NT_ETH_P_IP, void *net, void *sk, struct sk_buff *skb)
 {
-	nt_tl_ip_out(direct, skb, NT_ETH_P_IP);
+	nt_tl_ip_out(ctx, direct, skb, NT_ETH_P_IP);
 	return 0;
 }
 
 NT_TL_OUT(ip6_out, NT_ETH_P_IPV6, void *net, void *sk, struct sk_buff *skb)
 {
-	nt_tl_ip_out(direct, skb, NT_ETH_P_IPV6);
+	nt_tl_ip_out(ctx, direct, skb, NT_ETH_P_IPV6);
 	return 0;
 }
 
+#ifndef NT_TL_LEGS
 /* What did not pass there: packets of raw sockets that bring their own header, and IPv6's TCP under a filter
  * expression. */
 #define NT_SOCK_STREAM 1
@@ -74,14 +82,14 @@ NT_INLINE bool nt_tl_passed_by(struct sk_buff *skb, struct sock *sk, const __u16
 NT_TL_OUT(ip_output, NT_ETH_P_IP, void *net, struct sock *sk, struct sk_buff *skb)
 {
 	if (nt_tl_passed_by(skb, sk, NT_ETH_P_IP))
-		nt_tl_ip_out(direct, skb, NT_ETH_P_IP);
+		nt_tl_ip_out(ctx, direct, skb, NT_ETH_P_IP);
 	return 0;
 }
 
 NT_TL_OUT(ip6_output, NT_ETH_P_IPV6, void *net, struct sock *sk, struct sk_buff *skb)
 {
 	if (nt_tl_passed_by(skb, sk, NT_ETH_P_IPV6))
-		nt_tl_ip_out(direct, skb, NT_ETH_P_IPV6);
+		nt_tl_ip_out(ctx, direct, skb, NT_ETH_P_IPV6);
 	return 0;
 }
 
@@ -104,26 +112,28 @@ NT_FUNC(ip6_xmit, void *sk, struct sk_buff *skb, struct flowi6 *fl6)
 	bpf_core_read(c->flow.daddr, 16, &fl6->daddr);
 	c->bits = NT_PKT_L3;
 	c->len = NT_GET(direct, skb, len) + sizeof(struct nt_ipv6);
-	nt_tl_send(direct, skb, c);
+	nt_tl_send(ctx, direct, skb, c);
 	return 0;
 }
 
+#endif
+
 NT_FUNC(internal_xmit, struct sk_buff *skb, struct net_device *dev)
 {
-	nt_tl_pass(direct, skb, dev, NT_DIR_TX, NT_TL_INTERNAL_XMIT);
+	nt_tl_pass(ctx, direct, skb, dev, NT_DIR_TX, NT_TL_INTERNAL_XMIT);
 	return 0;
 }
 
 /* ---- an uplink: the end of what is sent, at its queue or (NT_TL_TO_DRIVER) at its driver ---- */
 #ifdef NT_TL_TO_DRIVER
-NT_INLINE void nt_tl_queued(const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
+NT_INLINE void nt_tl_queued(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
 			    __u64 now)
 {
 	struct nt_qdisc q = { .bits = 0 };
 
 	if (nt_qdisc_root(&q, dev, NT_GET(direct, skb, queue_mapping)) && (q.bits & NT_QDISC_QLEN))
 		l->qlen = q.qlen;
-	nt_tl_stamp(direct, l, skb, dev, NT_TL_PHY_QUEUE, now);
+	nt_tl_stamp(ctx, direct, l, skb, dev, NT_TL_PHY_QUEUE, now);
 }
 #endif
 
@@ -144,7 +154,7 @@ NT_INLINE void nt_tl_leaves(void *ctx, const bool direct, struct nt_timeline *l,
 	}
 	if (nt_tl_first_fragment(c))
 		nt_tl_frag_note(c);
-	nt_tl_stamp(direct, l, skb, dev, stage, now);
+	nt_tl_stamp(ctx, direct, l, skb, dev, stage, now);
 	nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
 }
 
@@ -161,7 +171,7 @@ NT_TP(phy_queue, struct sk_buff *skb)
 		return 0;
 	if (l->direction == NT_DIR_TX && (roles & NT_TL_PHY)) {
 #ifdef NT_TL_TO_DRIVER
-		nt_tl_queued(direct, l, skb, dev, now);
+		nt_tl_queued(ctx, direct, l, skb, dev, now);
 #else
 		nt_tl_leaves(ctx, direct, l, skb, dev, NT_TL_PHY_QUEUE, now);
 #endif
@@ -177,8 +187,8 @@ NT_TP(phy_queue, struct sk_buff *skb)
 }
 
 /* ---- received: the first stage ---- */
-NT_TP_(phy_rx, nt_quick_reject_by(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, true, (void *)ctx[0], NT_AT_DATA_L3, 0),
-       nt_quick_reject_by(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, false, (void *)ctx[0], NT_AT_DATA_L3, 0),
+NT_TP_(phy_rx, NT_TL_REJECT(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, true, (void *)ctx[0], NT_AT_DATA_L3, 0),
+       NT_TL_REJECT(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, false, (void *)ctx[0], NT_AT_DATA_L3, 0),
        struct sk_buff *skb)
 {
 	struct net_device *dev = NT_GET(direct, skb, dev);
@@ -188,12 +198,16 @@ NT_TP_(phy_rx, nt_quick_reject_by(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_
 		return 0;
 #ifdef NT_TL_TO_DRIVER
 	if (nt_track_of(skb) && nt_tl_internal(direct, dev, nt_tl_roles(direct, skb, dev))) {
-		nt_tl_pass(direct, skb, dev, NT_DIR_RX, NT_TL_INTERNAL_RX);
+		nt_tl_pass(ctx, direct, skb, dev, NT_DIR_RX, NT_TL_INTERNAL_RX);
 		return 0;
 	}
 #endif
 	nt_cur_init(direct, c, skb, NT_AT_DATA_L3);
 	nt_cur_dev(direct, c, dev);
+#ifdef NT_TL_LEGS
+	nt_tl_leg(ctx, direct, skb, c, NT_DIR_RX, NT_TL_PHY_RX, dev);
+	return 0;
+#endif
 	if (!(nt_tl_roles_of(direct, dev, nt_cur_vlan(c)) & NT_TL_PHY))
 		return 0;
 	nt_cur_l3(c);
@@ -206,7 +220,7 @@ NT_TP_(phy_rx, nt_quick_reject_by(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_
 	if (!nt_filter(c))
 		return 0;
 	nt_cur_l4(c);
-	nt_tl_begin(direct, skb, c, NT_DIR_RX, NT_TL_PHY_RX, dev);
+	nt_tl_begin(ctx, direct, skb, c, NT_DIR_RX, NT_TL_PHY_RX, dev);
 	return 0;
 }
 
@@ -218,7 +232,7 @@ NT_KPROBE(ovs_hook)
 
 	bpf_probe_read_kernel(&skb, sizeof(skb), (void *)PT_REGS_PARM1(ctx));
 	if (skb)
-		nt_tl_pass(false, skb, NULL, NT_DIR_RX, NT_TL_OVS_HOOK);
+		nt_tl_pass(ctx, false, skb, NULL, NT_DIR_RX, NT_TL_OVS_HOOK);
 	return 0;
 }
 
@@ -230,7 +244,7 @@ NT_FUNC(ovs_process, struct sk_buff *skb)
 	if (!l)
 		l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, NULL, 0, NT_TL_CLONE);
 	if (l)
-		nt_tl_stamp(direct, l, skb, NULL, NT_TL_OVS_PROCESS, bpf_ktime_get_ns());
+		nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_OVS_PROCESS, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -277,7 +291,7 @@ NT_FUNC(ovs_upcall, void *dp, struct sk_buff *skb, void *key, struct dp_upcall_i
 	/* an action that sends a copy up leaves the packet where it is */
 	if (bpf_core_field_exists(info->cmd) && BPF_CORE_READ(info, cmd) != NT_OVS_PACKET_CMD_MISS)
 		return 0;
-	nt_tl_stamp(direct, l, skb, NULL, NT_TL_OVS_UPCALL, bpf_ktime_get_ns());
+	nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_OVS_UPCALL, bpf_ktime_get_ns());
 	nt_cur_init(direct, c, skb, NT_AT_DATA_L2);
 	nt_cur_parse_all(c);
 	nt_tl_park(c, l, (__u64)skb);
@@ -289,7 +303,7 @@ NT_FUNC(ovs_exec, void *net, void *attr, struct sk_buff *skb)
 	struct nt_timeline *l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, NULL, 0, 0);
 
 	if (l)
-		nt_tl_stamp(direct, l, skb, NULL, NT_TL_OVS_EXEC, bpf_ktime_get_ns());
+		nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_OVS_EXEC, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -313,14 +327,14 @@ NT_FUNC(ovs_send, struct vport *vport, struct sk_buff *skb)
 	if (!l)
 		l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, NULL, 0, NT_TL_CLONE);
 	if (l && (l->direction == NT_DIR_RX) == internal)
-		nt_tl_stamp(false, l, skb, dev, NT_TL_OVS_SEND, bpf_ktime_get_ns());
+		nt_tl_stamp(ctx, false, l, skb, dev, NT_TL_OVS_SEND, bpf_ktime_get_ns());
 	return 0;
 }
 
 /* ---- received: the backlog ---- */
 NT_FUNC(backlog_enq, struct sk_buff *skb)
 {
-	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_BACKLOG_ENQ);
+	nt_tl_pass(ctx, direct, skb, NULL, NT_DIR_RX, NT_TL_BACKLOG_ENQ);
 	return 0;
 }
 
@@ -330,7 +344,7 @@ NT_FUNC(backlog_deq, struct sk_buff *skb)
 	struct nt_timeline *l = nt_track_of(skb);
 
 	if (l && (l->seen & (1u << NT_TL_BACKLOG_ENQ)))
-		nt_tl_stamp(direct, l, skb, NULL, NT_TL_BACKLOG_DEQ, bpf_ktime_get_ns());
+		nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_BACKLOG_DEQ, bpf_ktime_get_ns());
 	return 0;
 }
 

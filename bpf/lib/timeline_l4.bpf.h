@@ -7,13 +7,13 @@
 
 NT_FUNC(ip_rcv, struct sk_buff *skb)
 {
-	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_IP_RCV);
+	nt_tl_pass(ctx, direct, skb, NULL, NT_DIR_RX, NT_TL_IP_RCV);
 	return 0;
 }
 
 NT_FUNC(ip6_rcv, struct sk_buff *skb)
 {
-	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_IP_RCV);
+	nt_tl_pass(ctx, direct, skb, NULL, NT_DIR_RX, NT_TL_IP_RCV);
 	return 0;
 }
 
@@ -34,6 +34,10 @@ NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb
 		same = nt_tl_same(c, l);
 	} else if (nt_tl_wants(NT_DIR_RX)) {
 		l = nt_tl_by_alias(direct, skb, NT_AT_L3, NULL, eth_type, NT_TL_CLONE);
+#ifdef NT_TL_LEGS
+		if (!l)
+			l = nt_tl_leg_unseen(ctx, direct, skb, eth_type);
+#endif
 	}
 	if (!l)
 		return;
@@ -45,7 +49,12 @@ NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb
 	}
 	if (l->flags & NT_TL_FRAGMENTED)
 		l->flags |= NT_TL_REASSEMBLED;
-	nt_tl_stamp(direct, l, skb, NULL, NT_TL_L4_RCV, now);
+#ifdef NT_TL_LEGS
+	c = nt_cur_get();
+	if (c && c->len > l->pkt.len)	/* its first fragment began it */
+		l->pkt.len = c->len;
+#endif
+	nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_L4_RCV, now);
 	nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
 }
 
@@ -55,12 +64,14 @@ NT_FUNC(stem, struct sk_buff *skb)			\
 	nt_tl_delivered(ctx, direct, skb, eth);		\
 	return 0;					\
 }
+NT_TL_L4(icmp_rcv, NT_ETH_P_IP)
+NT_TL_L4(icmp6_rcv, NT_ETH_P_IPV6)
+#ifndef NT_TL_LEGS
 NT_TL_L4(tcp_rcv, NT_ETH_P_IP)
 NT_TL_L4(udp_rcv, NT_ETH_P_IP)
-NT_TL_L4(icmp_rcv, NT_ETH_P_IP)
 NT_TL_L4(tcp6_rcv, NT_ETH_P_IPV6)
 NT_TL_L4(udp6_rcv, NT_ETH_P_IPV6)
-NT_TL_L4(icmp6_rcv, NT_ETH_P_IPV6)
+#endif
 
 NT_TP(kfree_skb, struct sk_buff *skb, void *location)
 {

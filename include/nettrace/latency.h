@@ -59,6 +59,8 @@ extern const struct nt_field nt_echo_key_fields[NT_ECHO_KEY_FIELDS];
 uint32_t nt_echo_direction(const void *key);
 const char *nt_echo_protocol(const void *key);
 void nt_echo_text(const void *key, char *buf, size_t size);
+/* By direction: is the filter's --src-ip the end that is pinged? */
+void nt_echo_ends(struct nt_run *r, bool reversed[2]);
 /* nt_latency_check(), and which of the filter's addresses is the initiator. */
 int nt_echo_check(struct nt_run *r, struct nt_err *err);
 

@@ -57,7 +57,16 @@ enum nt_tl_stat {
 	NT_STAT_TL_BELOW,		/* complete, under the threshold: in the figures, not shown */
 	NT_STAT_TL_RATE_LIMITED,	/* above it, but more than --rate a second */
 	NT_STAT_TL_DIRECT,		/* of the devices, but not by the backlog */
+	/* sessions of two packets */
+	NT_STAT_RTT_STARTED, NT_STAT_RTT_COMPLETED, NT_STAT_RTT_DROPPED, NT_STAT_RTT_ELSEWHERE,
+	NT_STAT_RTT_SUPERSEDED,
+	NT_STAT_RTT_DUPLICATE,		/* replies that came again */
+	NT_STAT_RTT_UPCALLS,		/* of those completed: with an upcall of Open vSwitch */
+	NT_STAT_RTT_NO_STACK,
 };
+
+/* Of sessions of two packets: what a figure is about. */
+enum nt_tl_part { NT_TL_WHOLE, NT_TL_LEG1, NT_TL_LEG2, NT_TL_EXTERNAL };
 
 #define NT_TL_STOPS 16			/* a power of two */
 #define NT_TL_NO_DEPTH 0xffffffffu
@@ -65,7 +74,10 @@ struct nt_tl_stop {
 	__u64 ts_ns;
 	__u32 ifindex, netns;		/* 0: the hook knows no device */
 	__u32 len;			/* skb->len there */
-	__u32 hash;			/* skb->hash; 0: none yet */
+	union {
+		__u32 hash;		/* skb->hash; 0: none yet */
+		__s32 stack;		/* of legs: stack id, -1: none */
+	};
 	__u16 cpu, queue;		/* queue: skb->queue_mapping */
 	__u8 stage, pad[3];
 };
@@ -85,7 +97,8 @@ struct nt_timeline {			/* state of a packet, and the event of its end */
 	__u32 tid, pid;			/* who sent it; 0: in no task's context */
 	char comm[16];
 	__u32 backlog;			/* packets that were in its CPU's backlog when it came; NT_TL_NO_DEPTH */
-	__u32 qlen, pad;		/* packets in the uplink's discipline when it came; NT_TL_NO_DEPTH */
+	__u32 qlen;			/* packets in the uplink's discipline when it came; NT_TL_NO_DEPTH */
+	__u32 part;			/* enum nt_tl_part */
 	struct nt_pkt pkt;
 	struct nt_tl_stop stop[NT_TL_STOPS];	/* in the order of their times */
 };
@@ -115,12 +128,13 @@ NT_ASSERT_SIZE(struct nt_tl_frag, 40);
 #define NT_TL_FLOWS 512
 #define NT_TL_DROPS 256
 struct nt_tl_pair {			/* key of a histogram, ns */
-	__u8 direction, from, to, pad;
+	__u8 direction, from, to;
+	__u8 part;			/* enum nt_tl_part; the direction is that of its packets */
 };
 struct nt_tl_drop {			/* key of a counter */
 	__u64 location;
 	__u32 reason;
-	__u8 direction, after, pad[2];
+	__u8 direction, after, part, pad;
 };
 NT_ASSERT_SIZE(struct nt_tl_drop, 16);
 
@@ -137,6 +151,21 @@ struct nt_tl_if_val {
 	struct nt_hist_raw hist;	/* ns, first to last stage */
 };
 #define NT_TL_IF_ROWS 128
+
+/* ---- two legs: an echo request on its way, and its reply ---- */
+enum { NT_RTT_DROPPED = NT_LAT_UNFINISHED + 1 };	/* .ended, beside enum nt_lat_end */
+struct nt_rtt {				/* state of a session, and the event of its end */
+	__u64 start_ns, ended_ns;
+	struct nt_echo_key key;
+	__u32 ended, pad;
+	struct nt_timeline leg[2];	/* start_ns 0: not begun; as it began, until .ended is not NT_TL_INSIDE */
+};
+NT_ASSERT_SIZE(struct nt_rtt, 64 + 2 * (232 + 32 * NT_TL_STOPS));
+
+struct nt_tl_debug {			/* --debug, by stage */
+	__u64 seen;			/* packets of the sessions */
+	__u64 reject[NT_LAT_REJECTS];	/* others, where sessions or replies begin */
+};
 
 /* Per-CPU data of the kernel, by kallsyms; 0: unknown. */
 struct nt_percpu {
@@ -158,6 +187,12 @@ enum nt_tl_switch {
 	NT_TL_INTERNAL_NAMED = 1 << 8,	/* internal ports are those of NT_TL_INTERNAL, else all of Open vSwitch */
 	NT_TL_BY_PHY = 1 << 7,		/* of those that came in by a device of NT_TL_PHY */
 	NT_TL_ANY_DEVICE = 1 << 6,	/* no uplinks are known: every device is one, but loopback */
+	NT_TL_ECHO_TX = 1 << 10,	/* sessions of pings that this host sends ... */
+	NT_TL_ECHO_RX = 1 << 11,	/* ... and of those that it answers */
+	NT_TL_REVERSED_TX = 1 << 12,	/* as NT_LAT_REVERSED_TX */
+	NT_TL_REVERSED_RX = 1 << 13,
+	NT_TL_STACKS = 1 << 14,
+	NT_TL_DEBUG = 1 << 15,
 };
 
 #endif

@@ -22,12 +22,16 @@ struct nt_tl_opts {			/* option struct of every tool on this engine */
 	const char *stage_us;		/* FROM:TO:US */
 	bool strict_ports, legacy_names, by_flow, hist;
 	bool enable_ct, summary;	/* tools with columns */
+	double latency_ms;		/* tools about two legs, from here on */
+	bool no_stacks, debug;
+	bool reversed[2];		/* no option: what check() found out about the addresses */
 };
 
 struct nt_tl_desc {
 	bool details;			/* an event for each packet; else figures */
 	bool backlog;			/* a tool about the per-CPU backlog: its depth, and which CPUs */
 	bool columns;			/* stages with queue, length and hash; figures by device with --summary */
+	bool legs;			/* sessions: an echo request and its reply */
 	const char *phy_option;		/* whose devices have the role NT_TL_PHY; NULL: --phy-interface */
 };
 
@@ -41,6 +45,9 @@ bool nt_timeline_has_ovs(const void *opts);
 
 /* For a tool's check() of those about the backlog: devices, and events by threshold. */
 int nt_timeline_backlog_check(struct nt_run *r, struct nt_err *err);
+
+/* For a tool's check() of those about two legs: devices, and which of the addresses is the initiator. */
+int nt_timeline_legs_check(struct nt_run *r, struct nt_err *err);
 
 /* The hooks of this host's path, with and without Open vSwitch. */
 #define NT_TL_N_HOOKS 24

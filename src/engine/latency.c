@@ -8,7 +8,6 @@
 #include "latency.h"
 
 #define SWEEP_KEYS 16384	/* most entries that one sweep looks at */
-#define STACKS_MISSED 64	/* so many stacks found no place: the table is emptied */
 
 /* Figures only, no events? */
 static bool aggregates(struct nt_run *r)
@@ -140,31 +139,13 @@ static void judge(struct nt_run *r, int fd, const void *key, const void *value, 
 		evict(r, fd, key, value, now, NT_LAT_UNFINISHED);
 }
 
-/* What a softirq interrupted is part of a stack, so that there is no end of different ones. */
-static void empty_stacks(struct nt_run *r)
-{
-	struct nt_latency_priv *p = nt_run_priv(r);
-	uint64_t missed = nt_run_stat(r, NT_STAT_LAT_NO_STACK);
-	int fd = nt_run_map_fd(r, "nt_stacks");
-	uint32_t id, *prev = NULL;
-
-	if (missed - p->no_stack < STACKS_MISSED)
-		return;
-	while (!bpf_map_get_next_key(fd, prev, &id)) {
-		bpf_map_delete_elem(fd, &id);
-		prev = &id;	/* the walk goes by number, so a deleted one serves */
-	}
-	p->no_stack = missed;
-	p->stacks_emptied_ns = nt_now_ns();
-}
-
 static void sweep(struct nt_run *r)
 {
 	struct nt_latency_priv *p = nt_run_priv(r);
 	struct nt_lat l;
 
 	nt_sweep(r, &p->sweep, "nt_lat", &l, SWEEP_KEYS, judge, NULL);
-	empty_stacks(r);
+	nt_stacks_renew(r, &p->stacks, NT_STAT_LAT_NO_STACK);
 }
 
 static void finish(struct nt_run *r)

@@ -4,6 +4,7 @@
 #define NETTRACE_ENGINE_LATENCY_H
 
 #include "nettrace/latency.h"
+#include "stacks.h"
 #include "sweep.h"
 
 struct nt_latency_figures {		/* counted since the start, or in an interval */
@@ -18,8 +19,7 @@ struct nt_latency_priv {
 	size_t n_rows;
 	struct nt_stream *csv;
 	struct nt_sweep sweep;
-	uint64_t no_stack;		/* NT_STAT_LAT_NO_STACK when the table was emptied ... */
-	uint64_t stacks_emptied_ns;	/* ... and when that was */
+	struct nt_stack_table stacks;
 	uint64_t timed_out[2][NT_STAGES], unfinished[2][NT_STAGES];
 	struct nt_latency_figures now, last;	/* last: at the last interval report */
 };

@@ -90,17 +90,23 @@ static bool is_local(const struct nt_prefix *p)
  * exactly one of the two is local, it is the local end, whatever the order: the
  * initiator of pings that go out (tx), the target of those that come in (rx).
  */
-int nt_echo_check(struct nt_run *r, struct nt_err *err)
+void nt_echo_ends(struct nt_run *r, bool reversed[2])
 {
 	const struct nt_tuple_opts *t = nt_run_tuple(r);
-	struct nt_latency_opts *o = nt_run_opts_rw(r);
 	bool src = is_local(&t->src), dst = is_local(&t->dst);
 
-	o->reversed[NT_DIR_TX] = dst && !src;
-	o->reversed[NT_DIR_RX] = src && !dst;
+	reversed[NT_DIR_TX] = dst && !src;
+	reversed[NT_DIR_RX] = src && !dst;
 	if (src == dst && (t->src.set || t->dst.set) && nt_run_common(r)->verbose)
 		nt_run_note(r, "nettrace %s: %s: --src-ip is taken for the host that pings",
 			    nt_run_tool(r)->name,
 			    src ? "both addresses are local" : "no address is of this namespace");
+}
+
+int nt_echo_check(struct nt_run *r, struct nt_err *err)
+{
+	struct nt_latency_opts *o = nt_run_opts_rw(r);
+
+	nt_echo_ends(r, o->reversed);
 	return nt_latency_check(r, err);
 }

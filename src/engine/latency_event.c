@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* One passage as it is shown: a block of stages in text, an object in JSON, a row in CSV. */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,13 +154,8 @@ static void read_stack(struct nt_run *r, const struct shown *s, uint32_t i, uint
 {
 	const struct nt_latency_priv *p = nt_run_priv(r);
 
-	stack[0] = stack[NT_STACK_MAX] = 0;
-	/* Ids from before the table was emptied may be those of other stacks now. */
-	if (nt_latency_opts_of(r)->no_stacks || s->lat.stack[i] < 0 ||
-	    first_ns(&s->lat, 0) < p->stacks_emptied_ns ||
-	    bpf_map_lookup_elem(nt_run_map_fd(r, "nt_stacks"), &s->lat.stack[i], stack))
-		return;
-	nt_run_cut_stack(r, stack, NT_STACK_MAX);
+	nt_stacks_read(r, &p->stacks, nt_latency_opts_of(r)->no_stacks ? -1 : s->lat.stack[i], first_ns(&s->lat, 0),
+		       stack);
 }
 
 /* False if the passage did not visit stage i; *prev_ns is the stage before, 0: none yet. */
@@ -235,40 +229,6 @@ static void show_head(struct nt_run *r, const struct shown *s)
 	nt_text(o, "\n");
 }
 
-/* What stands behind the softirq's entry was interrupted: it is not the packet's way. */
-static size_t frames_of(struct nt_run *r, const uint64_t *stack)
-{
-	const struct nt_resolver *names = nt_run_names(r);
-	uint64_t offset;
-	size_t n = 0;
-
-	while (n < NT_STACK_MAX && stack[n]) {
-		const char *sym = names->ksym(names->ctx, stack[n++], &offset);
-
-		if (sym && (!strcmp(sym, "handle_softirqs") || !strcmp(sym, "__do_softirq")))
-			break;
-	}
-	return n;
-}
-
-/* The stacks of a leg have their outer frames in common: those are shown once. */
-static void show_stack(struct nt_run *r, const uint64_t *stack, const uint64_t *above)
-{
-	static const struct nt_field frame = { .kind = NT_K_KSYM, .arg = 1 };
-	size_t n = frames_of(r, stack), m = frames_of(r, above), same = 0;
-	char buf[160];
-
-	while (same < n && same < m && stack[n - 1 - same] == above[m - 1 - same])
-		same++;
-	if (same < 3 || same == n)
-		same = 1;	/* the line in place of them would save little */
-	for (size_t i = 0; i < n - (same - 1); i++)
-		nt_text(nt_run_out(r), "                   %s\n",
-			nt_field_text(nt_run_names(r), &frame, &stack[i], buf, sizeof(buf)));
-	if (same > 1)
-		nt_text(nt_run_out(r), "                   ... as above\n");
-}
-
 static void show_stage(struct nt_run *r, const struct shown *s, uint32_t i,
 		       const struct shown_stage *g, const char *leg)
 {
@@ -321,7 +281,7 @@ static void show_text(struct nt_run *r, const struct shown *s)
 		if (!fill_stage(r, s, i, &prev, &g))
 			continue;
 		show_stage(r, s, i, &g, leg_named[leg] ? "" : d->leg[leg]);
-		show_stack(r, g.stack, above);
+		nt_stack_text(r, g.stack, above);
 		memcpy(above, g.stack, sizeof(above));
 		leg_named[leg] = true;
 	}

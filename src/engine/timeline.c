@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Timeline engine: devices, constants, packets that ended, packets that do not. */
 #include "timeline.h"
+#include "nettrace/latency.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -19,7 +20,7 @@ bool nt_tl_details(const struct nt_run *r)
 
 bool nt_tl_keeps_slowest(const struct nt_run *r)
 {
-	return nt_tl_desc_of(r)->details && nt_run_given(r, "top");
+	return nt_tl_desc_of(r)->details && !nt_tl_desc_of(r)->legs && nt_run_given(r, "top");
 }
 
 /* ---- the command line ---- */
@@ -123,6 +124,21 @@ int nt_timeline_backlog_check(struct nt_run *r, struct nt_err *err)
 	return find_devices(r, err);
 }
 
+int nt_timeline_legs_check(struct nt_run *r, struct nt_err *err)
+{
+	struct nt_tl_opts *o = nt_run_opts_rw(r);
+	const struct nt_common_opts *c = nt_run_common(r);
+
+	if (o->summary && c->count && !c->interval_ns)
+		return nt_err_set(err, NT_EXIT_USAGE, EINVAL,
+			"--count without events: --summary shows none: give --interval too");
+	o->summary |= c->interval_ns > 0;
+	o->latency_us = o->latency_ms * 1e3;
+	nt_echo_ends(r, o->reversed);
+	nt_run_set_aggregates(r, o->summary);
+	return find_devices(r, err);
+}
+
 /* ---- constants, maps ---- */
 static uint64_t switches(struct nt_run *r)
 {
@@ -130,17 +146,17 @@ static uint64_t switches(struct nt_run *r)
 	const struct nt_tl_priv *p = nt_run_priv(r);
 	uint64_t sw = 0;
 
-	if (o->direction != NT_TL_ONLY_RX)
+	if (o->direction != NT_TL_ONLY_RX || nt_tl_desc_of(r)->legs)
 		sw |= NT_TL_TX;
-	if (o->direction != NT_TL_ONLY_TX)
+	if (o->direction != NT_TL_ONLY_TX || nt_tl_desc_of(r)->legs)
 		sw |= NT_TL_RX;
 	if (nt_tl_details(r))
-		sw |= NT_TL_EVENTS | NT_TL_DETAIL;
+		sw |= NT_TL_EVENTS | (nt_tl_desc_of(r)->legs ? 0 : NT_TL_DETAIL);
 	if (nt_tl_keeps_slowest(r))
 		sw |= NT_TL_SLOWEST;
 	if (o->by_flow)
 		sw |= NT_TL_BY_FLOW;
-	if (o->summary)
+	if (o->summary && !nt_tl_desc_of(r)->legs)
 		sw |= NT_TL_BY_IF;
 	if (p->any_device)
 		sw |= NT_TL_ANY_DEVICE;
@@ -158,15 +174,17 @@ static int configure(struct nt_run *r, struct nt_err *err)
 	const struct nt_tl_priv *p = nt_run_priv(r);
 
 	(void)err;
-	nt_run_const(r, NT_CONST_TOOL0, switches(r));
+	nt_run_const(r, NT_CONST_TOOL0, switches(r) | (nt_tl_desc_of(r)->legs ? nt_tl_legs_configure(r) : 0));
 	nt_run_const(r, NT_CONST_TOOL1, (uint64_t)(nt_tl_opts_of(r)->latency_us * 1e3));
 	nt_run_const(r, NT_CONST_TOOL2,
 		     p->stage_ns ? p->stage_ns << 16 | (uint64_t)p->stage_from << 8 | p->stage_to : 0);
 	nt_run_const(r, NT_CONST_TOOL3, nt_tl_opts_of(r)->rate);
 	if (!nt_tl_opts_of(r)->by_flow)
 		nt_run_map_entries(r, "nt_tl_flows", 1);
-	if (!nt_tl_opts_of(r)->summary)
+	if (!nt_tl_opts_of(r)->summary || nt_tl_desc_of(r)->legs)
 		nt_run_map_entries(r, "nt_tl_ifs", 1);
+	if (nt_tl_desc_of(r)->legs)
+		return 0;
 	if (!nt_run_tool(r)->state_maps || !strstr(nt_run_tool(r)->state_maps, "nt_aliases"))
 		nt_run_map_entries(r, "nt_aliases", 1);
 	return 0;
@@ -182,6 +200,8 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 		nt_drop_load_places(r, &p->places);
 	nt_devset_write(r, &p->devset);
 	nt_tl_backlog_prepare(r);
+	if (nt_tl_desc_of(r)->legs && !p->row && nt_tl_legs_rows(r))
+		return nt_err_set(err, NT_EXIT_RUNTIME, ENOMEM, "no memory for the rows");
 	if (p->now)
 		return 0;
 	p->now = calloc(1, sizeof(*p->now));
@@ -210,7 +230,10 @@ static void event(struct nt_run *r, const void *data, size_t size)
 	struct nt_tl_priv *p = nt_run_priv(r);
 	static struct nt_timeline l;
 
-	(void)size;
+	if (nt_tl_desc_of(r)->legs) {
+		nt_tl_legs_event(r, data, size);
+		return;
+	}
 	memcpy(&l, data, sizeof(l));
 	if (!nt_tl_keeps_slowest(r)) {
 		if (nt_run_enough(r))
@@ -237,6 +260,8 @@ static void time_out(struct nt_run *r, const struct nt_timeline *l, uint64_t now
 	struct nt_tl_priv *p = nt_run_priv(r);
 	struct nt_timeline e = *l;
 
+	if (nt_tl_desc_of(r)->legs)	/* of a session that is counted already */
+		return;
 	if (l->left_ifindex) {
 		p->timed_out_elsewhere++;
 		return;
@@ -258,6 +283,8 @@ static void judge(struct nt_run *r, int fd, const void *key, const void *value, 
 	const struct nt_timeline *l = value;
 
 	(void)arg;
+	if (nt_tl_desc_of(r)->legs)	/* sessions come first */
+		limit *= 2;
 	age = now > l->start_ns ? now - l->start_ns : 0;
 	if (age > limit && !bpf_map_delete_elem(fd, key)) {
 		time_out(r, l, now);
@@ -284,6 +311,8 @@ static void sweep(struct nt_run *r)
 	struct nt_timeline l;
 	struct nt_tl_alias a;
 
+	if (nt_tl_desc_of(r)->legs)
+		nt_tl_legs_sweep(r);
 	nt_sweep(r, &p->sweep, "nt_tracks", &l, SWEEP_KEYS, judge, NULL);
 	nt_sweep(r, &p->alias_sweep, "nt_aliases", &a, SWEEP_KEYS, judge_alias, NULL);
 }
@@ -303,6 +332,8 @@ static void finish(struct nt_run *r)
 {
 	struct nt_tl_priv *p = nt_run_priv(r);
 
+	if (nt_tl_desc_of(r)->legs)
+		nt_tl_legs_finish(r);
 	nt_tl_look_inside(r);
 	p->finished = true;
 }
@@ -321,6 +352,8 @@ static void release(struct nt_run *r)
 	}
 	nt_drop_free_places(p->places);
 	nt_slowest_free(&p->slowest);
+	nt_stream_free(p->csv);
+	free(p->row);
 }
 
 const struct nt_engine nt_timeline_engine = {

@@ -7,6 +7,7 @@
 #include "nettrace/nt_abi_timeline.h"
 #include "nettrace/timeline.h"
 #include "slowest.h"
+#include "stacks.h"
 #include "sweep.h"
 
 struct nt_tl_pair_row {
@@ -35,6 +36,12 @@ struct nt_tl_if_row {
 	uint64_t packets, bytes, drops;
 	struct nt_hist hist;
 };
+struct nt_tl_by_leg {			/* sessions by direction, leg and last stage */
+	uint64_t n[2][2][NT_TL_STAGES];
+};
+struct nt_tl_leg_counts {
+	struct nt_tl_by_leg timed_out, unfinished;
+};
 struct nt_tl_figures {			/* since the start, or of an interval */
 	struct nt_tl_pair_row pair[NT_TL_PAIRS];
 	struct nt_tl_drop_row drop[NT_TL_DROPS];
@@ -47,6 +54,7 @@ struct nt_tl_figures {			/* since the start, or of an interval */
 	uint64_t stat[NT_STAT_MAX], evicted, map_full;
 	uint64_t timed_out[2][NT_TL_STAGES], timed_out_elsewhere;	/* by direction and last stage */
 	uint64_t inside, oldest_ns;	/* at this moment */
+	struct nt_tl_leg_counts legs;
 };
 
 struct nt_tl_priv {
@@ -63,6 +71,13 @@ struct nt_tl_priv {
 	struct nt_tl_figures *now, *last, *since;
 	bool finished;
 	unsigned int reports;
+	/* of tools about two legs */
+	struct nt_tl_leg_counts legs;
+	struct nt_sweep rtt_sweep;
+	struct nt_field *row;		/* of an event, in JSON and CSV */
+	size_t n_rows;
+	struct nt_stream *csv;
+	struct nt_stack_table stacks;
 };
 
 static inline const struct nt_tl_desc *nt_tl_desc_of(const struct nt_run *r)
@@ -103,7 +118,28 @@ void nt_tl_ifs_read(struct nt_run *r, struct nt_tl_figures *f);
 void nt_tl_ifs_subtract(struct nt_tl_figures *f, const struct nt_tl_figures *last);
 void nt_tl_ifs_show(struct nt_run *r, const struct nt_tl_figures *f);
 
+/* timeline_legs.c */
+static inline bool nt_tl_legs_wants(const struct nt_run *r, uint32_t direction)
+{
+	uint32_t d = nt_tl_opts_of(r)->direction;
+
+	return d == NT_TL_BOTH || d == (direction == NT_DIR_TX ? NT_TL_ONLY_TX : NT_TL_ONLY_RX);
+}
+int nt_tl_legs_configure(struct nt_run *r);
+void nt_tl_legs_event(struct nt_run *r, const void *data, size_t size);
+void nt_tl_legs_sweep(struct nt_run *r);
+void nt_tl_legs_finish(struct nt_run *r);
+
+/* timeline_legs_event.c */
+int nt_tl_legs_rows(struct nt_run *r);		/* makes the rows of events */
+void nt_tl_legs_show(struct nt_run *r, const struct nt_rtt *s);
+
+/* timeline_legs_show.c */
+void nt_tl_legs_figures(struct nt_run *r, struct nt_tl_figures *f);
+void nt_tl_legs_end(struct nt_run *r, struct nt_tl_figures *f);
+
 /* timeline_event.c: ended is enum nt_tl_end, or NT_TL_ENDS for a timeout. */
+void nt_tl_flags_json(struct nt_out *o, uint32_t flags);
 void nt_tl_show_event(struct nt_run *r, const struct nt_timeline *l);
 void nt_tl_show_slowest(struct nt_run *r);
 

@@ -31,6 +31,13 @@ static const struct { uint32_t flag; const char *name; } flag_names[] = {
 	{ NT_TL_ENCAPSULATED, "encapsulated" }, { NT_TL_FRAGMENTED, "fragmented" },
 };
 
+void nt_tl_flags_json(struct nt_out *o, uint32_t flags)
+{
+	for (size_t i = 0; i < NT_COUNT(flag_names); i++)
+		if (flags & flag_names[i].flag)
+			nt_json_str(o, NULL, flag_names[i].name);
+}
+
 static uint32_t stops(const struct nt_timeline *l)
 {
 	return l->n < NT_TL_STOPS ? l->n : NT_TL_STOPS;
@@ -110,9 +117,7 @@ static void members(struct nt_run *r, const struct nt_timeline *l)
 	nt_json_u64(o, "ovs_passes", l->ovs_passes);
 	parts_json(o, l);
 	nt_json_arr(o, "flags");
-	for (size_t i = 0; i < NT_COUNT(flag_names); i++)
-		if (l->flags & flag_names[i].flag)
-			nt_json_str(o, NULL, flag_names[i].name);
+	nt_tl_flags_json(o, l->flags);
 	nt_json_arr_end(o);
 	stops_json(r, l);
 }

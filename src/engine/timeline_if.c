@@ -12,7 +12,7 @@ void nt_tl_ifs_read(struct nt_run *r, struct nt_tl_figures *f)
 	int fd = nt_run_map_fd(r, "nt_tl_ifs");
 
 	f->n_ifs = 0;
-	if (!nt_tl_opts_of(r)->summary)
+	if (!nt_tl_opts_of(r)->summary || nt_tl_desc_of(r)->legs)
 		return;
 	for (; f->n_ifs < NT_TL_IF_ROWS && !bpf_map_get_next_key(fd, prev, &key); prev = &key) {
 		struct nt_tl_if_row *row = &f->ifs[f->n_ifs];

@@ -60,8 +60,9 @@ static void read_figures(struct nt_run *r, struct nt_tl_figures *f)
 {
 	struct nt_tl_priv *p = nt_run_priv(r);
 
-	if (!p->finished)
+	if (!p->finished && !nt_tl_desc_of(r)->legs)
 		nt_tl_look_inside(r);
+	f->legs = p->legs;
 	read_pairs(r, f);
 	read_drops(r, f);
 	read_flows(r, f);
@@ -118,6 +119,8 @@ static void subtract(struct nt_tl_figures *f, const struct nt_tl_figures *last)
 	for (size_t dir = 0; dir < 2; dir++)
 		for (size_t i = 0; i < NT_TL_STAGES; i++)
 			f->timed_out[dir][i] -= last->timed_out[dir][i];
+	for (size_t i = 0; i < sizeof(f->legs) / sizeof(uint64_t); i++)
+		((uint64_t *)&f->legs)[i] -= ((const uint64_t *)&last->legs)[i];
 }
 
 static void copy(struct nt_tl_figures *to, const struct nt_tl_figures *from)
@@ -142,7 +145,7 @@ static int by_stage(const void *a, const void *b)
 	const struct nt_tl_pair *x = &((const struct nt_tl_pair_row *)a)->key, *y = &((const struct nt_tl_pair_row *)b)->key;
 	int k = x->direction * 4096 + x->from * 64 + x->to, l = y->direction * 4096 + y->from * 64 + y->to;
 
-	return k - l;
+	return x->part != y->part ? x->part - y->part : k - l;
 }
 
 static int by_p99(const void *a, const void *b)
@@ -160,7 +163,10 @@ static void report(struct nt_run *r, struct nt_tl_figures *f)
 	qsort(f->pair, f->n_pairs, sizeof(f->pair[0]), by_stage);
 	if (f->n_flows)
 		qsort(f->flow, f->n_flows, sizeof(*f->flow), by_p99);
-	nt_tl_show_figures(r, f);
+	if (nt_tl_desc_of(r)->legs)
+		nt_tl_legs_figures(r, f);
+	else
+		nt_tl_show_figures(r, f);
 	p->reports++;
 }
 
@@ -185,5 +191,7 @@ void nt_tl_report_end(struct nt_run *r)
 	if (p->reports)
 		nt_text(nt_run_out(r), "since the start:\n");
 	report(r, p->now);
+	if (nt_tl_desc_of(r)->legs)
+		nt_tl_legs_end(r, p->now);
 	nt_tl_show_slowest(r);
 }

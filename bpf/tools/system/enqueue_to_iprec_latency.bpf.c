@@ -30,7 +30,7 @@ NT_FUNC_SKB(backlog_enq, NT_AT_DATA_L3, struct sk_buff *skb, void *cpu)
 	nt_tl_begin_without_alias(direct, skb, c, NT_DIR_RX);
 	l = nt_track_of(skb);
 	if (l)
-		nt_tl_into_backlog(direct, l, skb, dev, (__u32)(__u64)cpu, l->start_ns);
+		nt_tl_into_backlog(ctx, direct, l, skb, dev, (__u32)(__u64)cpu, l->start_ns);
 	return 0;
 }
 
@@ -41,7 +41,7 @@ NT_FUNC(backlog_deq, struct sk_buff *skb)
 
 	if (!l)
 		return 0;
-	nt_tl_out_of_backlog(direct, l, skb, NULL, now);
+	nt_tl_out_of_backlog(ctx, direct, l, skb, NULL, now);
 	if (!(l->pkt.bits & NT_PKT_L3))		/* it goes to no IP */
 		nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
 	return 0;
@@ -53,7 +53,7 @@ NT_INLINE void to_ip(void *ctx, const bool direct, struct sk_buff *skb)
 	__u64 now = bpf_ktime_get_ns();
 
 	if (l) {
-		nt_tl_stamp(direct, l, skb, NULL, NT_TL_IP_RCV, now);
+		nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_IP_RCV, now);
 		nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
 	} else if (of_device(direct, skb)) {
 		nt_stat_add(NT_STAT_TL_DIRECT, 1);

@@ -5,7 +5,7 @@
  * 5 icmp_rcv with the reply. For a ping that comes in (rx) the request meets
  * 3, 4, 5 and the reply 0, 1, 2: stage = (hook + 3) mod 6.
  */
-#include "lib/filter.bpf.h"
+#include "lib/echo.bpf.h"
 #include "lib/latency.bpf.h"
 
 NT_LICENSE;
@@ -35,53 +35,10 @@ struct {
 	__type(value, struct nt_lat);
 } nt_lat SEC(".maps");
 
-NT_INLINE bool is_request(const struct nt_cur *c)
-{
-	return c->icmp_type == 8 || c->icmp_type == 128;
-}
-
-NT_INLINE void key_fill(struct nt_echo_key *k, const struct nt_cur *c, bool request, __u32 dir)
-{
-	__builtin_memset(k, 0, sizeof(*k));
-	if (request) {
-		__builtin_memcpy(k->initiator, c->flow.saddr, 16);
-		__builtin_memcpy(k->target, c->flow.daddr, 16);
-	} else {
-		__builtin_memcpy(k->initiator, c->flow.daddr, 16);
-		__builtin_memcpy(k->target, c->flow.saddr, 16);
-	}
-	k->id = c->flow.icmp_id;
-	k->seq = c->flow.icmp_seq;
-	k->ip_version = c->flow.ip_version;
-	k->direction = dir;
-}
-
 NT_INLINE void reject(const __u32 hook, const enum nt_lat_reject why)
 {
 	if (nt_const(NT_CONST_TOOL1) & NT_LAT_DEBUG)
 		nt_stat_add(NT_STAT_REJECT0 + hook * NT_LAT_REJECTS + why, 1);
-}
-
-/* The filter's addresses are the session's, not the packet's. */
-NT_INLINE bool key_wanted(const struct nt_echo_key *k)
-{
-	const __u64 mask = nt_const(NT_CONST_FILTER);
-	const __u64 sw = nt_const(NT_CONST_TOOL1);
-	struct nt_tuple *t;
-	__u32 zero = 0;
-	bool reversed;
-
-	if (!(mask & (NT_FILTER_SRC | NT_FILTER_DST)))
-		return true;
-	t = bpf_map_lookup_elem(&nt_tuple, &zero);
-	if (!t)
-		return false;
-	reversed = sw & (k->direction == NT_DIR_TX ? NT_LAT_REVERSED_TX : NT_LAT_REVERSED_RX);
-	if ((mask & NT_FILTER_SRC) &&
-	    !nt_addr_match(reversed ? k->target : k->initiator, t->src, t->src_mask))
-		return false;
-	return !(mask & NT_FILTER_DST) ||
-	       nt_addr_match(reversed ? k->initiator : k->target, t->dst, t->dst_mask);
 }
 
 NT_INLINE bool device_wanted(const struct nt_cur *c)
@@ -234,7 +191,7 @@ NT_INLINE void pass(void *ctx, struct work *w, const struct nt_echo_key *k, __u6
 NT_INLINE int at_hook(void *ctx, struct work *w, const __u32 hook)
 {
 	const __u64 sw = nt_const(NT_CONST_TOOL1), hooked = nt_const(NT_CONST_TOOL0);
-	bool request = is_request(&w->cur), last, local;
+	bool request = nt_echo_is_request(w->cur.icmp_type), last, local;
 	__u32 dir = request == (hook < LEG2) ? NT_DIR_TX : NT_DIR_RX;
 	__u32 mask = hooked >> (w->cur.flow.ip_version == 6 ? 16 : 0) >> (dir == NT_DIR_TX ? 0 : 8);
 	__u32 stage = dir == NT_DIR_TX ? hook : (hook + LEG2) % STAGES;
@@ -243,8 +200,8 @@ NT_INLINE int at_hook(void *ctx, struct work *w, const __u32 hook)
 
 	if (!(sw & (dir == NT_DIR_TX ? NT_LAT_TX : NT_LAT_RX)))
 		return 0;
-	key_fill(&k, &w->cur, request, dir);
-	if (!key_wanted(&k)) {
+	nt_echo_key_fill(&k, &w->cur.flow, request, dir);
+	if (!nt_echo_wanted(&k, sw & (dir == NT_DIR_TX ? NT_LAT_REVERSED_TX : NT_LAT_REVERSED_RX))) {
 		reject(hook, NT_LAT_REJECT_ADDRESS);
 		return 0;
 	}

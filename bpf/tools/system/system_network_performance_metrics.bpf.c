@@ -11,7 +11,7 @@ NT_LICENSE;
 
 NT_FUNC(ovs_recv, void *vport, struct sk_buff *skb)
 {
-	nt_tl_pass(direct, skb, NULL, BOTH, NT_TL_OVS_RECV);
+	nt_tl_pass(ctx, direct, skb, NULL, BOTH, NT_TL_OVS_RECV);
 	return 0;
 }
 
@@ -30,7 +30,7 @@ NT_FUNC(ct_in, void *net, struct sk_buff *skb)
 	call = nt_tl_ct_push();
 	if (call)
 		call->skb = (__u64)skb;
-	nt_tl_pass(direct, skb, NULL, BOTH, NT_TL_CT_IN);
+	nt_tl_pass(ctx, direct, skb, NULL, BOTH, NT_TL_CT_IN);
 	return 0;
 }
 
@@ -40,18 +40,18 @@ NT_RET(ct_out, 4, __u64 ret)
 	struct ct_call *call = nt_tl_ct_pop();
 
 	if (call)
-		nt_tl_pass(false, (struct sk_buff *)call->skb, NULL, BOTH, NT_TL_CT_OUT);
+		nt_tl_pass(ctx, false, (struct sk_buff *)call->skb, NULL, BOTH, NT_TL_CT_OUT);
 	return 0;
 }
 
 NT_FUNC(internal_recv, struct sk_buff *skb)
 {
-	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_INTERNAL_RECV);
+	nt_tl_pass(ctx, direct, skb, NULL, NT_DIR_RX, NT_TL_INTERNAL_RECV);
 	return 0;
 }
 
 /* ---- behind the queue: disciplines are emptied in lists ---- */
-NT_INLINE __u64 dequeued(__u64 skb, __u64 now)
+NT_INLINE __u64 dequeued(void *ctx, __u64 skb, __u64 now)
 {
 	struct nt_timeline *l;
 
@@ -59,7 +59,7 @@ NT_INLINE __u64 dequeued(__u64 skb, __u64 now)
 		return 0;
 	l = bpf_map_lookup_elem(&nt_tracks, &skb);
 	if (l && (l->seen & (1u << NT_TL_PHY_QUEUE)))
-		nt_tl_stamp(false, l, (struct sk_buff *)skb, NULL, NT_TL_QDISC_DEQ, now);
+		nt_tl_stamp(ctx, false, l, (struct sk_buff *)skb, NULL, NT_TL_QDISC_DEQ, now);
 	return (__u64)BPF_CORE_READ((struct sk_buff *)skb, next);
 }
 
@@ -69,7 +69,7 @@ NT_TP(qdisc_deq, struct Qdisc *q, void *txq, void *packets, struct sk_buff *skb)
 
 #pragma unroll
 	for (int i = 0; i < 8; i++)
-		next = dequeued(next, now);
+		next = dequeued(ctx, next, now);
 	return 0;
 }
 

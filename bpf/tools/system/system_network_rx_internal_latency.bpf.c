@@ -16,7 +16,7 @@ NT_INLINE bool came_in(const bool direct, struct sk_buff *skb, struct net_device
 	return nt_devset_roles(NT_GET(direct, skb, skb_iif), nt_dev_netns(direct, dev), NT_VLAN_NONE) & NT_TL_PHY;
 }
 
-NT_INLINE void begin(const bool direct, struct sk_buff *skb, struct net_device *dev, const enum nt_at at,
+NT_INLINE void begin(void *ctx, const bool direct, struct sk_buff *skb, struct net_device *dev, const enum nt_at at,
 		     const __u32 stage)
 {
 	struct nt_cur *c = nt_cur_get();
@@ -35,7 +35,7 @@ NT_INLINE void begin(const bool direct, struct sk_buff *skb, struct net_device *
 	if (!nt_filter(c))
 		return;
 	nt_cur_l4(c);
-	nt_tl_begin(direct, skb, c, NT_DIR_RX, stage, dev);
+	nt_tl_begin(ctx, direct, skb, c, NT_DIR_RX, stage, dev);
 }
 
 NT_FUNC(ovs_send, struct vport *vport, struct sk_buff *skb)
@@ -46,13 +46,13 @@ NT_FUNC(ovs_send, struct vport *vport, struct sk_buff *skb)
 		return 0;
 	dev = BPF_CORE_READ(vport, dev);
 	if (nt_tl_internal(false, dev, nt_devset_roles(BPF_CORE_READ(dev, ifindex), nt_dev_netns(false, dev), NT_VLAN_NONE)))
-		begin(false, skb, dev, NT_AT_DATA_L2, NT_TL_OVS_SEND);
+		begin(ctx, false, skb, dev, NT_AT_DATA_L2, NT_TL_OVS_SEND);
 	return 0;
 }
 
 NT_FUNC(internal_recv, struct sk_buff *skb)
 {
-	nt_tl_pass(direct, skb, NULL, NT_DIR_RX, NT_TL_INTERNAL_RECV);
+	nt_tl_pass(ctx, direct, skb, NULL, NT_DIR_RX, NT_TL_INTERNAL_RECV);
 	return 0;
 }
 
@@ -62,10 +62,10 @@ NT_TP(netif_rx, struct sk_buff *skb)
 	struct nt_timeline *l = nt_track_of(skb);
 
 	if (l)
-		nt_tl_stamp(direct, l, skb, dev, NT_TL_NETIF_RX, bpf_ktime_get_ns());
+		nt_tl_stamp(ctx, direct, l, skb, dev, NT_TL_NETIF_RX, bpf_ktime_get_ns());
 	else if (!(bpf_core_type_exists(struct vport) && (nt_const(NT_CONST_TOOL0) & NT_TL_FROM_OVS)) &&
 		 nt_tl_internal(direct, dev, nt_tl_roles(direct, skb, dev)))
-		begin(direct, skb, dev, NT_AT_DATA_L3, NT_TL_NETIF_RX);
+		begin(ctx, direct, skb, dev, NT_AT_DATA_L3, NT_TL_NETIF_RX);
 	return 0;
 }
 
@@ -74,7 +74,7 @@ NT_FUNC(backlog_enq, struct sk_buff *skb, void *cpu)
 	struct nt_timeline *l = nt_track_of(skb);
 
 	if (l)
-		nt_tl_into_backlog(direct, l, skb, NULL, (__u32)(__u64)cpu, bpf_ktime_get_ns());
+		nt_tl_into_backlog(ctx, direct, l, skb, NULL, (__u32)(__u64)cpu, bpf_ktime_get_ns());
 	return 0;
 }
 
@@ -83,36 +83,36 @@ NT_FUNC(backlog_deq, struct sk_buff *skb)
 	struct nt_timeline *l = nt_track_of(skb);
 
 	if (l)
-		nt_tl_out_of_backlog(direct, l, skb, NULL, bpf_ktime_get_ns());
+		nt_tl_out_of_backlog(ctx, direct, l, skb, NULL, bpf_ktime_get_ns());
 	return 0;
 }
 
 NT_TP(internal_rx, struct sk_buff *skb)
 {
-	nt_tl_pass(direct, skb, NT_GET(direct, skb, dev), NT_DIR_RX, NT_TL_INTERNAL_RX);
+	nt_tl_pass(ctx, direct, skb, NT_GET(direct, skb, dev), NT_DIR_RX, NT_TL_INTERNAL_RX);
 	return 0;
 }
 
 /* Connection tracking puts fragments together before, under another skb. */
-NT_INLINE void deliver(const bool direct, struct sk_buff *skb, const __u16 eth_type)
+NT_INLINE void deliver(void *ctx, const bool direct, struct sk_buff *skb, const __u16 eth_type)
 {
 	struct nt_timeline *l = nt_track_of(skb);
 
 	if (!l)
 		l = nt_tl_by_alias(direct, skb, NT_AT_L3, NULL, eth_type, NT_TL_CLONE);
 	if (l)
-		nt_tl_stamp(direct, l, skb, NULL, NT_TL_IP_DELIVER, bpf_ktime_get_ns());
+		nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_IP_DELIVER, bpf_ktime_get_ns());
 }
 
 NT_FUNC(ip_deliver, struct sk_buff *skb)
 {
-	deliver(direct, skb, NT_ETH_P_IP);
+	deliver(ctx, direct, skb, NT_ETH_P_IP);
 	return 0;
 }
 
 /* ip6_input(skb) */
 NT_FUNC(ip6_deliver, struct sk_buff *skb)
 {
-	deliver(direct, skb, NT_ETH_P_IPV6);
+	deliver(ctx, direct, skb, NT_ETH_P_IPV6);
 	return 0;
 }

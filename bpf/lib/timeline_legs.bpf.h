@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Two legs: an echo request's timeline and that of its reply make a session. A
+ * request that the filter lets in begins one, and its own timeline as any other
+ * packet's; a reply is followed if there is a session that waits for it. The
+ * session keeps each leg as it began, and as it was when it ended.
+ */
+#ifndef NT_BPF_TIMELINE_LEGS_H
+#define NT_BPF_TIMELINE_LEGS_H
+
+#include "lib/timeline_dev.bpf.h"
+
+#define NT_RTT_REPASS_NS 1000000000ULL	/* a request again at a device within this: a copy of it */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct nt_echo_key);
+	__type(value, struct nt_rtt);
+} nt_rtts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NT_TL_STAGES);
+	__type(key, __u32);
+	__type(value, struct nt_tl_debug);
+} nt_tl_debug SEC(".maps");
+
+/* ---- stages ---- */
+NT_INLINE void nt_tl_reject(const __u32 stage, const enum nt_lat_reject why)
+{
+	__u32 row = stage;
+	struct nt_tl_debug *d;
+
+	if (!(nt_const(NT_CONST_TOOL0) & NT_TL_DEBUG))
+		return;
+	d = bpf_map_lookup_elem(&nt_tl_debug, &row);
+	if (d)
+		__sync_fetch_and_add(&d->reject[why], 1);
+}
+
+NT_INLINE void nt_tl_stamp_leg(void *ctx, struct nt_tl_stop *s, const __u32 stage)
+{
+	__u32 row = stage;
+	struct nt_tl_debug *d;
+
+	s->stack = -1;
+	if (nt_const(NT_CONST_TOOL0) & NT_TL_STACKS) {
+		s->stack = bpf_get_stackid(ctx, &nt_stacks, 0);
+		if (s->stack < 0)
+			nt_stat_add(NT_STAT_RTT_NO_STACK, 1);
+	}
+	if (nt_const(NT_CONST_TOOL0) & NT_TL_DEBUG) {
+		d = bpf_map_lookup_elem(&nt_tl_debug, &row);
+		if (d)
+			__sync_fetch_and_add(&d->seen, 1);
+	}
+}
+
+/* ---- the end of a session ---- */
+NT_INLINE bool nt_tl_leg_key(struct nt_echo_key *k, const struct nt_timeline *e)
+{
+	bool request = nt_echo_is_request(e->pkt.icmp_type);
+
+	nt_echo_key_fill(k, &e->pkt.flow, request,
+			 request == (e->direction == NT_DIR_TX) ? NT_DIR_TX : NT_DIR_RX);
+	return request;
+}
+
+NT_INLINE void nt_rtt_record(const struct nt_rtt *s, __u64 total)
+{
+	const struct nt_tl_stop *a = nt_tl_stop(&s->leg[0], (__u64)s->leg[0].n - 1), *b = &s->leg[1].stop[0];
+	__u32 direction = s->key.direction, outside = direction | NT_TL_EXTERNAL << 8;
+	__u64 external = nt_tl_since(a->ts_ns, b->ts_ns);
+
+	nt_tl_hist(outside, a->stage, b->stage, external);
+	nt_tl_hist(outside, NT_TL_TOTAL, NT_TL_TOTAL, external);
+	nt_tl_hist(direction, NT_TL_TOTAL, NT_TL_TOTAL, total);
+	if ((s->leg[0].seen | s->leg[1].seen) & (1u << NT_TL_OVS_UPCALL))
+		nt_stat_add(NT_STAT_RTT_UPCALLS, 1);
+}
+
+/* s is a copy; its entry is deleted. */
+NT_SUBPROG int nt_rtt_complete(void *ctx, struct nt_rtt *s)
+{
+	__u64 total;
+
+	if (!s)
+		return 0;
+	total = s->ended_ns - s->start_ns;
+	nt_rtt_record(s, total);
+	if (!(nt_const(NT_CONST_TOOL0) & NT_TL_EVENTS))
+		return 0;
+	if (total < nt_const(NT_CONST_TOOL1)) {
+		nt_stat_add(NT_STAT_TL_BELOW, 1);
+		return 0;
+	}
+	nt_emit(ctx, s, sizeof(*s));
+	return 0;
+}
+
+/* Copies the session, with this leg, and deletes its entry: whoever does that has ended it. */
+NT_INLINE struct nt_rtt *nt_rtt_take(const struct nt_rtt *s, const struct nt_echo_key *k, __u64 now, __u32 ended)
+{
+	struct nt_rtt *e = nt_scratch_get(1);
+
+	if (!e)
+		return NULL;
+	e->start_ns = s->start_ns;
+	e->ended_ns = now > s->start_ns ? now : s->start_ns;
+	e->key = *k;
+	e->ended = ended;
+	e->pad = 0;
+	__builtin_memcpy(&e->leg[0], &s->leg[0], sizeof(e->leg[0]));
+	__builtin_memcpy(&e->leg[1], &s->leg[1], sizeof(e->leg[1]));
+	return bpf_map_delete_elem(&nt_rtts, k) ? NULL : e;
+}
+
+NT_INLINE void nt_rtt_dropped(void *ctx, struct nt_rtt *s, const struct nt_timeline *e)
+{
+	nt_stat_add(NT_STAT_RTT_DROPPED, 1);
+	nt_tl_count_drop(e);
+	if ((nt_const(NT_CONST_TOOL0) & NT_TL_EVENTS))
+		nt_emit_uncounted(ctx, s, sizeof(*s));
+}
+
+/* A leg of a session has ended; its entry in nt_tracks is gone. */
+NT_SUBPROG int nt_tl_leg_end(void *ctx, struct nt_timeline *e)
+{
+	struct nt_echo_key k;
+	struct nt_rtt *s;
+	bool first;
+
+	if (!e)
+		return 0;
+	first = nt_tl_leg_key(&k, e);
+	s = bpf_map_lookup_elem(&nt_rtts, &k);
+	if (!s || (first ? s->leg[0].start_ns : s->leg[1].start_ns) != e->start_ns)
+		return 0;	/* timed out, or sent again */
+	e->part = first ? NT_TL_LEG1 : NT_TL_LEG2;
+	if (first) {
+		__builtin_memcpy(&s->leg[0], e, sizeof(*e));
+		if (e->ended == NT_TL_COMPLETE)
+			return 0;
+	} else if (e->ended == NT_TL_ELSEWHERE) {
+		s->leg[1].start_ns = 0;		/* forwarded: it may come again, for this host */
+		return 0;
+	} else {
+		__builtin_memcpy(&s->leg[1], e, sizeof(*e));
+	}
+	s = nt_rtt_take(s, &k, e->ended_ns, e->ended == NT_TL_COMPLETE ? NT_LAT_COMPLETE : NT_RTT_DROPPED);
+	if (!s)
+		return 0;
+	if (e->ended == NT_TL_ELSEWHERE) {
+		nt_stat_add(NT_STAT_RTT_ELSEWHERE, 1);
+		return 0;
+	}
+	nt_lat_bury(nt_lat_hash(&k, sizeof(k)), NT_LAT_DONE, 0);
+	if (e->ended != NT_TL_COMPLETE) {
+		nt_rtt_dropped(ctx, s, e);
+		return 0;
+	}
+	nt_stat_add(NT_STAT_RTT_COMPLETED, 1);
+	nt_tl_record(&s->leg[0]);
+	nt_tl_record(&s->leg[1]);
+	nt_rtt_complete(ctx, s);
+	return 0;
+}
+
+/* A timeline whose skb's address is used again: how far it came is all that will be known of it. */
+NT_SUBPROG int nt_tl_leg_keep(const struct nt_timeline *e)
+{
+	struct nt_echo_key k;
+	struct nt_rtt *s;
+
+	if (!e)
+		return 0;
+	nt_stat_add(NT_STAT_TRACK_SUPERSEDED, 1);
+	if (nt_tl_leg_key(&k, e)) {
+		s = bpf_map_lookup_elem(&nt_rtts, &k);
+		if (s && s->leg[0].start_ns == e->start_ns)
+			__builtin_memcpy(&s->leg[0], e, sizeof(*e));
+	} else {
+		s = bpf_map_lookup_elem(&nt_rtts, &k);
+		if (s && s->leg[1].start_ns == e->start_ns)
+			__builtin_memcpy(&s->leg[1], e, sizeof(*e));
+	}
+	return 0;
+}
+
+/* The same key again: the older session will not end any more. */
+NT_SUBPROG int nt_rtt_supersede(void *ctx, const struct nt_echo_key *k, __u64 now)
+{
+	struct nt_rtt *s;
+
+	if (!k)
+		return 0;
+	s = bpf_map_lookup_elem(&nt_rtts, k);
+	if (s)
+		s = nt_rtt_take(s, k, now, NT_LAT_SUPERSEDED);
+	if (!s)
+		return 0;
+	nt_stat_add(NT_STAT_EVICTED, 1);
+	nt_stat_add(NT_STAT_RTT_SUPERSEDED, 1);
+	if (nt_const(NT_CONST_TOOL0) & NT_TL_EVENTS)
+		nt_emit_uncounted(ctx, s, sizeof(*s));	/* it is in "evicted" */
+	return 0;
+}
+
+/* ---- the first leg ---- */
+NT_SUBPROG int nt_rtt_new(const struct nt_echo_key *k, const struct nt_timeline *l, __u64 skb)
+{
+	struct nt_rtt *s = nt_scratch_get(1);
+
+	if (!k || !l || !s)
+		return 0;
+	s->start_ns = l->start_ns;
+	s->ended_ns = 0;
+	s->key = *k;
+	s->ended = s->pad = 0;
+	__builtin_memcpy(&s->leg[0], l, sizeof(*l));
+	__builtin_memset(&s->leg[1], 0, sizeof(s->leg[1]));
+	if (!bpf_map_update_elem(&nt_rtts, k, s, BPF_NOEXIST))
+		return 0;
+	nt_stat_add(NT_STAT_MAP_FULL, 1);
+	nt_lat_bury(nt_lat_hash(k, sizeof(*k)), NT_LAT_REFUSED, 0);
+	nt_tl_alias_remove(&s->leg[0]);
+	bpf_map_delete_elem(&nt_tracks, &skb);
+	return 0;
+}
+
+NT_INLINE void nt_tl_leg1(void *ctx, const bool direct, struct sk_buff *skb, const struct nt_cur *c,
+			  const struct nt_echo_key *k, const __u32 direction, const __u32 stage, struct net_device *dev)
+{
+	struct nt_rtt *old = bpf_map_lookup_elem(&nt_rtts, k);
+	struct nt_timeline *l;
+	__u64 id;
+
+	if (old && stage != NT_TL_IP_OUT && bpf_ktime_get_ns() - old->start_ns < NT_RTT_REPASS_NS)
+		return;
+	if (nt_const(NT_CONST_PCAP) && !nt_pcap_match(c))
+		return;
+	if (old)
+		nt_rtt_supersede(ctx, k, bpf_ktime_get_ns());
+	nt_stat_add(NT_STAT_EVENTS, 1);
+	nt_stat_add(NT_STAT_RTT_STARTED, 1);
+	nt_tl_begin_new(ctx, direct, skb, c, direction, stage, dev);
+	l = nt_track_of(skb);
+	if (!l) {			/* no room, which is counted */
+		nt_lat_bury(nt_lat_hash(k, sizeof(*k)), NT_LAT_REFUSED, 0);
+		return;
+	}
+	l->pkt.len = c->len - (c->l2 != NT_NO_OFF ? c->l3 - c->l2 : 0);
+	if (stage == NT_TL_IP_OUT) {
+		id = bpf_get_current_pid_tgid();
+		l->pid = id >> 32;
+		l->tid = id;
+		bpf_get_current_comm(l->comm, sizeof(l->comm));
+	}
+	nt_rtt_new(k, l, (__u64)skb);
+}
+
+/* ---- the second leg ---- */
+/* The request has not been seen at its last stage: what is known of it by now. */
+NT_SUBPROG int nt_tl_leg1_abandon(struct nt_rtt *s)
+{
+	struct nt_timeline *l, *e = nt_scratch_get(1);
+	struct nt_tl_alias_key k;
+	struct nt_tl_alias *a;
+	__u64 skb;
+
+	if (!s || !e)
+		return 0;
+	nt_tl_alias_key(&k, &s->leg[0].pkt.flow, &s->leg[0]);
+	a = bpf_map_lookup_elem(&nt_aliases, &k);
+	if (!a || a->start_ns != s->leg[0].start_ns)
+		return 0;
+	skb = a->skb;
+	l = bpf_map_lookup_elem(&nt_tracks, &skb);
+	if (!l || l->start_ns != s->leg[0].start_ns)
+		return 0;
+	__builtin_memcpy(&s->leg[0], l, sizeof(*l));
+	bpf_map_delete_elem(&nt_tracks, &skb);
+	bpf_map_delete_elem(&nt_aliases, &k);
+	return 0;
+}
+
+/* A reply without a session: one that came already, or whose request was not let in. */
+NT_INLINE void nt_tl_leg2_alone(const struct nt_echo_key *k, const __u32 stage)
+{
+	bool same;
+	enum nt_lat_fate fate = nt_lat_fate_of(nt_lat_hash(k, sizeof(*k)), 0, &same);
+
+	nt_tl_reject(stage, NT_LAT_REJECT_STATE);
+	if (fate == NT_LAT_DONE && stage == NT_TL_PHY_RX)
+		nt_stat_add(NT_STAT_RTT_DUPLICATE, 1);
+	/* where it is certainly this host's, and its request must have been seen */
+	if (fate == NT_LAT_UNKNOWN && stage == NT_TL_L4_RCV && !nt_const(NT_CONST_PCAP))
+		nt_stat_add(NT_STAT_UNMATCHED, 1);
+}
+
+NT_INLINE void nt_tl_leg2(void *ctx, const bool direct, struct sk_buff *skb, const struct nt_cur *c,
+			  const struct nt_echo_key *k, const __u32 direction, const __u32 stage, struct net_device *dev)
+{
+	struct nt_rtt *s = bpf_map_lookup_elem(&nt_rtts, k);
+	struct nt_timeline *l;
+
+	if (!s) {
+		nt_tl_leg2_alone(k, stage);
+		return;
+	}
+	if (s->leg[1].start_ns) {
+		nt_stat_add(NT_STAT_RTT_DUPLICATE, 1);
+		return;
+	}
+	if (s->leg[0].ended == NT_TL_INSIDE) {
+		nt_tl_leg1_abandon(s);
+		s->leg[0].part = NT_TL_LEG1;
+		s->leg[0].ended_ns = nt_tl_stop(&s->leg[0], (__u64)s->leg[0].n - 1)->ts_ns;
+	}
+	l = nt_tl_begin_new(ctx, direct, skb, c, direction, stage, dev);
+	if (l)
+		__builtin_memcpy(&s->leg[1], l, sizeof(*l));
+}
+
+/* ---- an echo packet where legs begin ---- */
+NT_INLINE bool nt_tl_leg_wanted(struct nt_echo_key *k, const struct nt_cur *c, bool request, const __u32 direction,
+				const __u32 stage)
+{
+	const __u64 sw = nt_const(NT_CONST_TOOL0);
+	__u32 of = request == (direction == NT_DIR_TX) ? NT_DIR_TX : NT_DIR_RX;
+
+	if (!(sw & (of == NT_DIR_TX ? NT_TL_ECHO_TX : NT_TL_ECHO_RX)))
+		return false;
+	nt_echo_key_fill(k, &c->flow, request, of);
+	if (nt_echo_wanted(k, sw & (of == NT_DIR_TX ? NT_TL_REVERSED_TX : NT_TL_REVERSED_RX)))
+		return true;
+	nt_tl_reject(stage, NT_LAT_REJECT_ADDRESS);
+	return false;
+}
+
+/* c is initialised. */
+NT_INLINE bool nt_tl_is_echo(struct nt_cur *c, const __u32 stage)
+{
+	nt_cur_l3(c);
+	if (!nt_tl_followed(c)) {
+		nt_tl_reject(stage, NT_LAT_REJECT_PROTOCOL);
+		return false;
+	}
+	if (c->bits & NT_PKT_FRAG) {
+		nt_tl_frag_later(c);
+		return false;
+	}
+	nt_cur_l4(c);
+	if (c->bits & NT_PKT_ECHO)
+		return true;
+	nt_tl_reject(stage, c->bits & NT_PKT_ICMP ? NT_LAT_REJECT_TYPE : NT_LAT_REJECT_PARSE);
+	return false;
+}
+
+NT_INLINE void nt_tl_leg(void *ctx, const bool direct, struct sk_buff *skb, struct nt_cur *c, const __u32 direction,
+			 const __u32 stage, struct net_device *dev)
+{
+	struct nt_echo_key k;
+	bool request;
+
+	if (!nt_tl_is_echo(c, stage))
+		return;
+	request = nt_echo_is_request(c->icmp_type);
+	if (!nt_tl_leg_wanted(&k, c, request, direction, stage))
+		return;
+	if (dev && !(nt_tl_roles_of(direct, dev, nt_cur_vlan(c)) & NT_TL_PHY)) {
+		nt_tl_reject(stage, NT_LAT_REJECT_DEVICE);
+		return;
+	}
+	if (nt_tl_supersede(direct, skb, c, direction))
+		return;
+	if (request)
+		nt_tl_leg1(ctx, direct, skb, c, &k, direction, stage, dev);
+	else
+		nt_tl_leg2(ctx, direct, skb, c, &k, direction, stage, dev);
+}
+
+/* A reply that is delivered, but was not seen at an uplink. */
+NT_INLINE struct nt_timeline *nt_tl_leg_unseen(void *ctx, const bool direct, struct sk_buff *skb, const __u16 eth_type)
+{
+	struct nt_cur *c = nt_cur_get();
+	struct nt_echo_key k;
+
+	if (!c)
+		return NULL;
+	nt_cur_init(direct, c, skb, NT_AT_L3);
+	c->eth_type = eth_type;
+	if (!nt_tl_is_echo(c, NT_TL_L4_RCV) || nt_echo_is_request(c->icmp_type) ||
+	    !nt_tl_leg_wanted(&k, c, false, NT_DIR_RX, NT_TL_L4_RCV))
+		return NULL;
+	nt_tl_leg2(ctx, direct, skb, c, &k, NT_DIR_RX, NT_TL_L4_RCV, NULL);
+	return nt_track_of(skb);
+}
+
+#endif
