@@ -42,7 +42,7 @@ NT_INLINE __u32 nt_lat_hash(const void *key, const __u32 size)
 	return h;
 }
 
-NT_INLINE void nt_lat_bury(__u32 hash, const enum nt_lat_fate fate, __u32 ifindex)
+NT_INLINE void nt_lat_bury(__u32 hash, enum nt_lat_fate fate, __u32 ifindex)
 {
 	__u32 i, slot = hash % NT_LAT_SETS;
 	struct nt_lat_set *set = bpf_map_lookup_elem(&nt_past, &slot);

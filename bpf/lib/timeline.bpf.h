@@ -93,6 +93,18 @@ NT_INLINE const struct nt_tl_stop *nt_tl_stop(const struct nt_timeline *e, __u64
 }
 
 #ifdef NT_TL_LEGS		/* timeline_legs.bpf.h */
+/* Legs are copied so often that the instructions for it must be there once only. */
+NT_SUBPROG int nt_tl_copy(struct nt_timeline *to, const struct nt_timeline *from)
+{
+	if (to && from)
+		__builtin_memcpy(to, from, sizeof(*to));
+	return 0;
+}
+#else
+#define nt_tl_copy(to, from) __builtin_memcpy(to, from, sizeof(struct nt_timeline))
+#endif
+
+#ifdef NT_TL_LEGS
 NT_INLINE void nt_tl_stamp_leg(void *ctx, struct nt_tl_stop *s, const __u32 stage);
 NT_SUBPROG int nt_tl_leg_end(void *ctx, struct nt_timeline *e);
 NT_SUBPROG int nt_tl_leg_keep(const struct nt_timeline *e);
@@ -121,6 +133,8 @@ NT_INLINE void nt_tl_stamp(void *ctx, const bool direct, struct nt_timeline *l, 
 	s->ts_ns = now;
 	s->stage = stage;
 	s->cpu = bpf_get_smp_processor_id();
+	s->ifindex = s->netns = s->len = s->hash = 0;
+	s->queue = 0;
 	if (dev) {
 		s->ifindex = NT_GET(direct, dev, ifindex);
 		s->netns = nt_dev_netns(direct, dev);
@@ -309,7 +323,7 @@ NT_SUBPROG int nt_tl_end(void *ctx, __u64 skb, const struct nt_timeline *l, __u3
 
 	if (!e || !l)
 		return 0;
-	__builtin_memcpy(e, l, sizeof(*e));
+	nt_tl_copy(e, l);
 	if (bpf_map_delete_elem(&nt_tracks, &skb))
 		return 0;
 	nt_stat_add(NT_STAT_TRACK_ENDED + ended, 1);
@@ -389,7 +403,7 @@ NT_INLINE bool nt_tl_supersede(const bool direct, struct sk_buff *skb, const str
 	e = nt_scratch_get(1);
 	if (!e)
 		return false;
-	__builtin_memcpy(e, old, sizeof(*e));
+	nt_tl_copy(e, old);
 	if (bpf_map_delete_elem(&nt_tracks, &key))
 		return false;
 	nt_tl_alias_remove(e);
@@ -432,7 +446,7 @@ NT_INLINE struct nt_timeline *nt_tl_new(const bool direct, struct sk_buff *skb, 
 
 	if (!l)
 		return NULL;
-	__builtin_memset(l, 0, sizeof(*l));
+	__builtin_memset(l, 0, offsetof(struct nt_timeline, stop));	/* nt_tl_stamp() fills the stops */
 	l->start_ns = bpf_ktime_get_ns();
 	l->direction = direction;
 	l->backlog = l->qlen = NT_TL_NO_DEPTH;
@@ -455,8 +469,10 @@ NT_INLINE struct nt_timeline *nt_tl_begin_new(void *ctx, const bool direct, stru
 	if (!l)
 		return NULL;
 	nt_tl_ids(c, l);
+#ifndef NT_TL_LEGS
 	if (direction == NT_DIR_TX && nt_tl_retransmitted(direct, skb, c, l->id_a))
 		l->flags |= NT_TL_RETRANS;
+#endif
 	if (nt_tl_first_fragment(c)) {
 		l->flags |= NT_TL_FRAGMENTED;
 		nt_tl_frag_note(c);
@@ -507,7 +523,7 @@ NT_SUBPROG int nt_tl_rebind(const struct nt_cur *c, __u64 skb, __u32 flag)
 	old = bpf_map_lookup_elem(&nt_tracks, &a->skb);
 	if (!old || old->start_ns != a->start_ns)
 		return 0;
-	__builtin_memcpy(l, old, sizeof(*l));
+	nt_tl_copy(l, old);
 	l->flags |= flag;
 	if (bpf_map_delete_elem(&nt_tracks, &a->skb))
 		return 0;

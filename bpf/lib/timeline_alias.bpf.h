@@ -56,24 +56,28 @@ NT_INLINE __u32 nt_tl_payload(const struct nt_cur *c, __u32 udp_len)
 NT_SUBPROG int nt_tl_ids(const struct nt_cur *c, struct nt_timeline *l)
 {
 	struct { __be32 a, b; } h;
-	__u32 len;
 
 	if (!c || !l)
 		return 0;
 	l->id_a = l->id_b = 0;
 	if (c->l4 == NT_NO_OFF || nt_read_at(c, c->l4 + 4, &h, sizeof(h)))
 		return 0;
+#ifndef NT_TL_LEGS
 	if (c->bits & NT_PKT_TCP) {		/* sequence and acknowledgement number */
 		l->id_a = bpf_ntohl(h.a);
 		l->id_b = bpf_ntohl(h.b) ^ bpf_ntohs(c->ip_id);
-	} else if (c->flow.proto == 17) {
-		len = bpf_ntohl(h.a) >> 16;
+		return 1;
+	}
+	if (c->flow.proto == 17) {
+		__u32 len = bpf_ntohl(h.a) >> 16;
+
 		l->id_a = (__u32)bpf_ntohs(c->ip_id) << 16 | (l->pkt.gso_size ? 0 : len);
 		l->id_b = nt_tl_payload(c, len);
-	} else {				/* ICMP: identifier and sequence of an echo, and its type */
-		l->id_a = bpf_ntohl(h.a);
-		l->id_b = c->icmp_type + 1;
+		return 1;
 	}
+#endif
+	l->id_a = bpf_ntohl(h.a);		/* ICMP: identifier and sequence of an echo, and its type */
+	l->id_b = c->icmp_type + 1;
 	return 1;
 }
 

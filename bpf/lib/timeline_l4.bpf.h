@@ -17,6 +17,7 @@ NT_FUNC(ip6_rcv, struct sk_buff *skb)
 	return 0;
 }
 
+#ifndef NT_TL_LEGS
 NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb, const __u16 eth_type)
 {
 	struct nt_timeline *l = nt_track_of(skb);
@@ -34,10 +35,6 @@ NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb
 		same = nt_tl_same(c, l);
 	} else if (nt_tl_wants(NT_DIR_RX)) {
 		l = nt_tl_by_alias(direct, skb, NT_AT_L3, NULL, eth_type, NT_TL_CLONE);
-#ifdef NT_TL_LEGS
-		if (!l)
-			l = nt_tl_leg_unseen(ctx, direct, skb, eth_type);
-#endif
 	}
 	if (!l)
 		return;
@@ -49,14 +46,11 @@ NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb
 	}
 	if (l->flags & NT_TL_FRAGMENTED)
 		l->flags |= NT_TL_REASSEMBLED;
-#ifdef NT_TL_LEGS
-	c = nt_cur_get();
-	if (c && c->len > l->pkt.len)	/* its first fragment began it */
-		l->pkt.len = c->len;
-#endif
 	nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_L4_RCV, now);
 	nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
 }
+
+#endif
 
 #define NT_TL_L4(stem, eth)				\
 NT_FUNC(stem, struct sk_buff *skb)			\

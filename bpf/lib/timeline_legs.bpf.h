@@ -57,6 +57,17 @@ NT_INLINE void nt_tl_stamp_leg(void *ctx, struct nt_tl_stop *s, const __u32 stag
 	}
 }
 
+NT_SUBPROG __u32 nt_tl_key_hash(const struct nt_echo_key *k)
+{
+	return k ? nt_lat_hash(k, sizeof(*k)) : 0;
+}
+
+NT_SUBPROG int nt_tl_bury(const struct nt_echo_key *k, __u32 fate)
+{
+	nt_lat_bury(nt_tl_key_hash(k), fate, 0);
+	return 0;
+}
+
 /* ---- the end of a session ---- */
 NT_INLINE bool nt_tl_leg_key(struct nt_echo_key *k, const struct nt_timeline *e)
 {
@@ -111,8 +122,8 @@ NT_INLINE struct nt_rtt *nt_rtt_take(const struct nt_rtt *s, const struct nt_ech
 	e->key = *k;
 	e->ended = ended;
 	e->pad = 0;
-	__builtin_memcpy(&e->leg[0], &s->leg[0], sizeof(e->leg[0]));
-	__builtin_memcpy(&e->leg[1], &s->leg[1], sizeof(e->leg[1]));
+	nt_tl_copy(&e->leg[0], &s->leg[0]);
+	nt_tl_copy(&e->leg[1], &s->leg[1]);
 	return bpf_map_delete_elem(&nt_rtts, k) ? NULL : e;
 }
 
@@ -139,23 +150,23 @@ NT_SUBPROG int nt_tl_leg_end(void *ctx, struct nt_timeline *e)
 		return 0;	/* timed out, or sent again */
 	e->part = first ? NT_TL_LEG1 : NT_TL_LEG2;
 	if (first) {
-		__builtin_memcpy(&s->leg[0], e, sizeof(*e));
+		nt_tl_copy(&s->leg[0], e);
 		if (e->ended == NT_TL_COMPLETE)
 			return 0;
 	} else if (e->ended == NT_TL_ELSEWHERE) {
 		s->leg[1].start_ns = 0;		/* forwarded: it may come again, for this host */
 		return 0;
 	} else {
-		__builtin_memcpy(&s->leg[1], e, sizeof(*e));
+		nt_tl_copy(&s->leg[1], e);
 	}
 	s = nt_rtt_take(s, &k, e->ended_ns, e->ended == NT_TL_COMPLETE ? NT_LAT_COMPLETE : NT_RTT_DROPPED);
 	if (!s)
 		return 0;
+	nt_tl_bury(&k, e->ended == NT_TL_ELSEWHERE ? NT_LAT_REFUSED : NT_LAT_DONE);
 	if (e->ended == NT_TL_ELSEWHERE) {
 		nt_stat_add(NT_STAT_RTT_ELSEWHERE, 1);
 		return 0;
 	}
-	nt_lat_bury(nt_lat_hash(&k, sizeof(k)), NT_LAT_DONE, 0);
 	if (e->ended != NT_TL_COMPLETE) {
 		nt_rtt_dropped(ctx, s, e);
 		return 0;
@@ -172,19 +183,17 @@ NT_SUBPROG int nt_tl_leg_keep(const struct nt_timeline *e)
 {
 	struct nt_echo_key k;
 	struct nt_rtt *s;
+	bool first;
 
 	if (!e)
 		return 0;
 	nt_stat_add(NT_STAT_TRACK_SUPERSEDED, 1);
-	if (nt_tl_leg_key(&k, e)) {
-		s = bpf_map_lookup_elem(&nt_rtts, &k);
-		if (s && s->leg[0].start_ns == e->start_ns)
-			__builtin_memcpy(&s->leg[0], e, sizeof(*e));
-	} else {
-		s = bpf_map_lookup_elem(&nt_rtts, &k);
-		if (s && s->leg[1].start_ns == e->start_ns)
-			__builtin_memcpy(&s->leg[1], e, sizeof(*e));
-	}
+	first = nt_tl_leg_key(&k, e);
+	s = bpf_map_lookup_elem(&nt_rtts, &k);
+	if (s && first && s->leg[0].start_ns == e->start_ns)
+		nt_tl_copy(&s->leg[0], e);
+	if (s && !first && s->leg[1].start_ns == e->start_ns)
+		nt_tl_copy(&s->leg[1], e);
 	return 0;
 }
 
@@ -218,36 +227,41 @@ NT_SUBPROG int nt_rtt_new(const struct nt_echo_key *k, const struct nt_timeline 
 	s->ended_ns = 0;
 	s->key = *k;
 	s->ended = s->pad = 0;
-	__builtin_memcpy(&s->leg[0], l, sizeof(*l));
-	__builtin_memset(&s->leg[1], 0, sizeof(s->leg[1]));
+	nt_tl_copy(&s->leg[0], l);
+	__builtin_memset(&s->leg[1], 0, offsetof(struct nt_timeline, stop));
 	if (!bpf_map_update_elem(&nt_rtts, k, s, BPF_NOEXIST))
 		return 0;
 	nt_stat_add(NT_STAT_MAP_FULL, 1);
-	nt_lat_bury(nt_lat_hash(k, sizeof(*k)), NT_LAT_REFUSED, 0);
+	nt_tl_bury(k, NT_LAT_REFUSED);
 	nt_tl_alias_remove(&s->leg[0]);
 	bpf_map_delete_elem(&nt_tracks, &skb);
 	return 0;
 }
 
-NT_INLINE void nt_tl_leg1(void *ctx, const bool direct, struct sk_buff *skb, const struct nt_cur *c,
-			  const struct nt_echo_key *k, const __u32 direction, const __u32 stage, struct net_device *dev)
+/* May a session begin? */
+NT_INLINE bool nt_tl_leg1_begins(void *ctx, const struct nt_cur *c, const struct nt_echo_key *k, const __u32 stage)
 {
 	struct nt_rtt *old = bpf_map_lookup_elem(&nt_rtts, k);
-	struct nt_timeline *l;
-	__u64 id;
 
 	if (old && stage != NT_TL_IP_OUT && bpf_ktime_get_ns() - old->start_ns < NT_RTT_REPASS_NS)
-		return;
+		return false;
 	if (nt_const(NT_CONST_PCAP) && !nt_pcap_match(c))
-		return;
+		return false;
 	if (old)
 		nt_rtt_supersede(ctx, k, bpf_ktime_get_ns());
 	nt_stat_add(NT_STAT_EVENTS, 1);
 	nt_stat_add(NT_STAT_RTT_STARTED, 1);
-	nt_tl_begin_new(ctx, direct, skb, c, direction, stage, dev);
-	l = nt_track_of(skb);
-	if (!l) {			/* no room, which is counted */
-		nt_lat_bury(nt_lat_hash(k, sizeof(*k)), NT_LAT_REFUSED, 0);
+	return true;
+}
+
+/* Its first packet's timeline has begun; l: NULL: no room, which is counted. */
+NT_INLINE void nt_tl_leg1(struct sk_buff *skb, const struct nt_cur *c, const struct nt_echo_key *k,
+			  struct nt_timeline *l, const __u32 stage)
+{
+	__u64 id;
+
+	if (!l) {
+		nt_tl_bury(k, NT_LAT_REFUSED);
 		return;
 	}
 	l->pkt.len = c->len - (c->l2 != NT_NO_OFF ? c->l3 - c->l2 : 0);
@@ -279,7 +293,7 @@ NT_SUBPROG int nt_tl_leg1_abandon(struct nt_rtt *s)
 	l = bpf_map_lookup_elem(&nt_tracks, &skb);
 	if (!l || l->start_ns != s->leg[0].start_ns)
 		return 0;
-	__builtin_memcpy(&s->leg[0], l, sizeof(*l));
+	nt_tl_copy(&s->leg[0], l);
 	bpf_map_delete_elem(&nt_tracks, &skb);
 	bpf_map_delete_elem(&nt_aliases, &k);
 	return 0;
@@ -289,7 +303,7 @@ NT_SUBPROG int nt_tl_leg1_abandon(struct nt_rtt *s)
 NT_INLINE void nt_tl_leg2_alone(const struct nt_echo_key *k, const __u32 stage)
 {
 	bool same;
-	enum nt_lat_fate fate = nt_lat_fate_of(nt_lat_hash(k, sizeof(*k)), 0, &same);
+	enum nt_lat_fate fate = nt_lat_fate_of(nt_tl_key_hash(k), 0, &same);
 
 	nt_tl_reject(stage, NT_LAT_REJECT_STATE);
 	if (fate == NT_LAT_DONE && stage == NT_TL_PHY_RX)
@@ -299,28 +313,36 @@ NT_INLINE void nt_tl_leg2_alone(const struct nt_echo_key *k, const __u32 stage)
 		nt_stat_add(NT_STAT_UNMATCHED, 1);
 }
 
-NT_INLINE void nt_tl_leg2(void *ctx, const bool direct, struct sk_buff *skb, const struct nt_cur *c,
-			  const struct nt_echo_key *k, const __u32 direction, const __u32 stage, struct net_device *dev)
+/* Does a session wait for this reply? */
+NT_SUBPROG int nt_tl_leg2_begins(const struct nt_echo_key *k, __u32 stage)
 {
-	struct nt_rtt *s = bpf_map_lookup_elem(&nt_rtts, k);
-	struct nt_timeline *l;
+	struct nt_rtt *s;
 
+	if (!k)
+		return 0;
+	s = bpf_map_lookup_elem(&nt_rtts, k);
 	if (!s) {
 		nt_tl_leg2_alone(k, stage);
-		return;
+		return 0;
 	}
 	if (s->leg[1].start_ns) {
 		nt_stat_add(NT_STAT_RTT_DUPLICATE, 1);
-		return;
+		return 0;
 	}
 	if (s->leg[0].ended == NT_TL_INSIDE) {
 		nt_tl_leg1_abandon(s);
 		s->leg[0].part = NT_TL_LEG1;
 		s->leg[0].ended_ns = nt_tl_stop(&s->leg[0], (__u64)s->leg[0].n - 1)->ts_ns;
 	}
-	l = nt_tl_begin_new(ctx, direct, skb, c, direction, stage, dev);
-	if (l)
-		__builtin_memcpy(&s->leg[1], l, sizeof(*l));
+	return 1;
+}
+
+NT_INLINE void nt_tl_leg2(const struct nt_echo_key *k, const struct nt_timeline *l)
+{
+	struct nt_rtt *s = bpf_map_lookup_elem(&nt_rtts, k);
+
+	if (s && l)
+		nt_tl_copy(&s->leg[1], l);
 }
 
 /* ---- an echo packet where legs begin ---- */
@@ -375,27 +397,62 @@ NT_INLINE void nt_tl_leg(void *ctx, const bool direct, struct sk_buff *skb, stru
 	}
 	if (nt_tl_supersede(direct, skb, c, direction))
 		return;
+	if (request ? !nt_tl_leg1_begins(ctx, c, &k, stage) : !nt_tl_leg2_begins(&k, stage))
+		return;
+	nt_tl_begin_new(ctx, direct, skb, c, direction, stage, dev);
 	if (request)
-		nt_tl_leg1(ctx, direct, skb, c, &k, direction, stage, dev);
+		nt_tl_leg1(skb, c, &k, nt_track_of(skb), stage);
 	else
-		nt_tl_leg2(ctx, direct, skb, c, &k, direction, stage, dev);
+		nt_tl_leg2(&k, nt_track_of(skb));
 }
 
-/* A reply that is delivered, but was not seen at an uplink. */
-NT_INLINE struct nt_timeline *nt_tl_leg_unseen(void *ctx, const bool direct, struct sk_buff *skb, const __u16 eth_type)
+/* ---- delivered: the end of what comes in ---- */
+/* A reply that was not seen at an uplink. */
+NT_INLINE struct nt_timeline *nt_tl_leg_unseen(void *ctx, const bool direct, struct sk_buff *skb, struct nt_cur *c)
 {
-	struct nt_cur *c = nt_cur_get();
+	struct nt_timeline *l;
 	struct nt_echo_key k;
 
-	if (!c)
+	if (nt_echo_is_request(c->icmp_type) || !nt_tl_leg_wanted(&k, c, false, NT_DIR_RX, NT_TL_L4_RCV) ||
+	    !nt_tl_leg2_begins(&k, NT_TL_L4_RCV))
 		return NULL;
+	nt_tl_begin_new(ctx, direct, skb, c, NT_DIR_RX, NT_TL_L4_RCV, NULL);
+	l = nt_track_of(skb);
+	nt_tl_leg2(&k, l);
+	return l;
+}
+
+NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb, const __u16 eth_type)
+{
+	struct nt_timeline *l = nt_track_of(skb);
+	struct nt_cur *c = nt_cur_get();
+	__u64 now = bpf_ktime_get_ns();
+	__u32 ended = NT_TL_COMPLETE;
+
+	if (!c)
+		return;
 	nt_cur_init(direct, c, skb, NT_AT_L3);
 	c->eth_type = eth_type;
-	if (!nt_tl_is_echo(c, NT_TL_L4_RCV) || nt_echo_is_request(c->icmp_type) ||
-	    !nt_tl_leg_wanted(&k, c, false, NT_DIR_RX, NT_TL_L4_RCV))
-		return NULL;
-	nt_tl_leg2(ctx, direct, skb, c, &k, NT_DIR_RX, NT_TL_L4_RCV, NULL);
-	return nt_track_of(skb);
+	if (!nt_tl_is_echo(c, NT_TL_L4_RCV) && !l)
+		return;
+	if (l && !nt_tl_same(c, l)) {		/* another packet */
+		nt_stat_add(NT_STAT_UNMATCHED, 1);
+		ended = NT_TL_ELSEWHERE;
+	}
+	if (!l && nt_tl_rebind(c, (__u64)skb, NT_TL_CLONE))
+		l = nt_track_of(skb);
+	if (!l)
+		l = nt_tl_leg_unseen(ctx, direct, skb, c);
+	if (!l)
+		return;
+	if (l->direction != NT_DIR_RX)		/* sent to ourselves */
+		ended = NT_TL_ELSEWHERE;
+	if (l->flags & NT_TL_FRAGMENTED)
+		l->flags |= NT_TL_REASSEMBLED;
+	if (c->len > l->pkt.len)		/* its first fragment began it */
+		l->pkt.len = c->len;
+	nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_L4_RCV, now);
+	nt_tl_end(ctx, (__u64)skb, l, ended, now);
 }
 
 #endif
