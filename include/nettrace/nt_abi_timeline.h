@@ -187,12 +187,12 @@ enum nt_tl_switch {
 	NT_TL_INTERNAL_NAMED = 1 << 8,	/* internal ports are those of NT_TL_INTERNAL, else all of Open vSwitch */
 	NT_TL_BY_PHY = 1 << 7,		/* of those that came in by a device of NT_TL_PHY */
 	NT_TL_ANY_DEVICE = 1 << 6,	/* no uplinks are known: every device is one, but loopback */
-	NT_TL_ECHO_TX = 1 << 10,	/* sessions of pings that this host sends ... */
-	NT_TL_ECHO_RX = 1 << 11,	/* ... and of those that it answers */
-	NT_TL_REVERSED_TX = 1 << 12,	/* as NT_LAT_REVERSED_TX */
-	NT_TL_REVERSED_RX = 1 << 13,
-	NT_TL_STACKS = 1 << 14,
-	NT_TL_DEBUG = 1 << 15,
+	NT_TL_ECHO_TX = 1 << 16,	/* sessions of pings that this host sends ... */
+	NT_TL_ECHO_RX = 1 << 17,	/* ... and of those that it answers */
+	NT_TL_REVERSED_TX = 1 << 18,	/* as NT_LAT_REVERSED_TX */
+	NT_TL_REVERSED_RX = 1 << 19,
+	NT_TL_STACKS = 1 << 20,
+	NT_TL_DEBUG = 1 << 21,
 };
 
 #endif
