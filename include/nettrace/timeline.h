@@ -23,6 +23,7 @@ struct nt_tl_opts {			/* option struct of every tool on this engine */
 	bool strict_ports, legacy_names, by_flow, hist;
 	bool enable_ct, summary;	/* tools with columns */
 	double latency_ms;		/* tools about two legs, from here on */
+	struct nt_strlist old_phy[2];	/* more uplinks, as an older script took them */
 	bool no_stacks, debug;
 	bool reversed[2];		/* no option: what check() found out about the addresses */
 };

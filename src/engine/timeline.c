@@ -62,6 +62,8 @@ static int find_devices(struct nt_run *r, struct nt_err *err)
 		rc = name_devices(p, &links, "--internal-interface", &o->internal, NT_TL_INTERNAL, err);
 	if (!rc)
 		rc = name_either(p, &links, &o->either, err);
+	for (size_t i = 0; i < NT_COUNT(o->old_phy) && !rc; i++)
+		rc = name_devices(p, &links, "--phy-iface", &o->old_phy[i], NT_TL_PHY, err);
 	if (!rc && !(p->named & NT_TL_PHY) && !nt_tl_desc_of(r)->backlog)
 		p->any_device = !nt_devset_add_uplinks(&p->devset, &links, NT_TL_PHY, UPLINKS);
 	nt_devlinks_free(&links);

@@ -133,6 +133,8 @@ void nt_tl_legs_finish(struct nt_run *r);
 /* timeline_legs_event.c */
 int nt_tl_legs_rows(struct nt_run *r);		/* makes the rows of events */
 void nt_tl_legs_show(struct nt_run *r, const struct nt_rtt *s);
+/* ns in Open vSwitch; false: it was not there. */
+bool nt_tl_in_switch(const struct nt_timeline *l, uint64_t *ns);
 
 /* timeline_legs_show.c */
 void nt_tl_legs_figures(struct nt_run *r, struct nt_tl_figures *f);

@@ -118,7 +118,7 @@ static uint64_t at(const struct nt_timeline *l, uint32_t stage)
 }
 
 /* From the switch's first stage to its output; where that is not hooked, to what is next. */
-static bool in_switch(const struct nt_timeline *l, uint64_t *ns)
+bool nt_tl_in_switch(const struct nt_timeline *l, uint64_t *ns)
 {
 	static const uint32_t all = 1u << NT_TL_INTERNAL_XMIT | 1u << NT_TL_OVS_HOOK | 1u << NT_TL_OVS_PROCESS |
 				    1u << NT_TL_OVS_UPCALL | 1u << NT_TL_OVS_EXEC | 1u << NT_TL_OVS_SEND;
@@ -147,7 +147,7 @@ static void fill_leg(struct shown *g, uint32_t i)
 		return;
 	g->has |= i ? HAS_LEG2 : HAS_LEG1;
 	g->leg_ns[i] = since(l->start_ns, l->stop[n - 1].ts_ns);
-	if (in_switch(l, &g->ovs_ns[i]))
+	if (nt_tl_in_switch(l, &g->ovs_ns[i]))
 		g->has |= i ? HAS_OVS2 : HAS_OVS1;
 	if (at(l, NT_TL_OVS_EXEC)) {
 		g->upcall_ns[i] = since(at(l, NT_TL_OVS_UPCALL), at(l, NT_TL_OVS_EXEC));

@@ -54,6 +54,7 @@ options() {
         *_drop_detector) path_options ;;
         vxlan_tracer) echo "--summary --interval 1000" ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
+        system_network_icmp_rtt) echo "-k --phy-interface va" ;;
         system_network_latency_summary) echo "--phy-interface va --interval 1000" ;;
         enqueue_to_iprec_latency) echo "--interface va --interval 1000" ;;
         system_network_rx_internal_latency) echo "--interval 1000" ;;
@@ -136,7 +137,7 @@ measure qdisc_drop_trace "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 in_a tc qdisc del dev va root
 measure qdisc_latency_details "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure kernel_icmp_rtt "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
-for tool in latency_summary latency_details performance_metrics; do
+for tool in icmp_rtt latency_summary latency_details performance_metrics; do
     measure system_network_$tool "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
 done
 measure enqueue_to_iprec_latency "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.1"

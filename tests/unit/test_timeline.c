@@ -35,6 +35,35 @@ static void test_thresholds(void)
 	      to == NT_TL_OVS_EXEC && ns == 500, "half a us");
 }
 
+static bool in_switch(const uint8_t *stage, uint64_t *ns)
+{
+	static struct nt_timeline l;
+
+	l = (struct nt_timeline){ .start_ns = 100 };
+	for (; *stage != NT_TL_STAGES; stage++) {
+		l.stop[l.n] = (struct nt_tl_stop){ .stage = *stage, .ts_ns = 100 + 10 * l.n * l.n };
+		l.n++;
+	}
+	return nt_tl_in_switch(&l, ns);
+}
+
+/* Stages are 0, 10, 40, 90, 160, ... ns behind the first. */
+static void test_in_switch(void)
+{
+	static const uint8_t none[] = { NT_TL_IP_OUT, NT_TL_PHY_QUEUE, NT_TL_STAGES },
+		out[] = { NT_TL_IP_OUT, NT_TL_INTERNAL_XMIT, NT_TL_OVS_PROCESS, NT_TL_OVS_SEND, NT_TL_PHY_QUEUE,
+			  NT_TL_STAGES },
+		unsent[] = { NT_TL_PHY_RX, NT_TL_OVS_HOOK, NT_TL_OVS_PROCESS, NT_TL_BACKLOG_ENQ, NT_TL_L4_RCV,
+			     NT_TL_STAGES },
+		lost[] = { NT_TL_IP_OUT, NT_TL_OVS_PROCESS, NT_TL_OVS_UPCALL, NT_TL_STAGES };
+	uint64_t ns;
+
+	CHECK(!in_switch(none, &ns), "past the switch");
+	CHECK(in_switch(out, &ns) && ns == 80, "from the internal port to the output");
+	CHECK(in_switch(unsent, &ns) && ns == 80, "without its output: to what is next");
+	CHECK(in_switch(lost, &ns) && ns == 30, "lost inside");
+}
+
 static void test_queues(void)
 {
 	size_t n = 0;
@@ -51,6 +80,7 @@ int main(void)
 {
 	test_names();
 	test_thresholds();
+	test_in_switch();
 	test_queues();
 	return check_done();
 }

@@ -2,9 +2,14 @@
 #include "nettrace/timeline.h"
 
 static const struct nt_opt opts[] = {
-	{ .name = "phy-interface", .letter = 'i', .aliases = "interface|phy-iface1|phy-iface2", .type = NT_OPT_IFNAMES,
-	  .offset = NT_TL_O(phy), .arg = "NAME[,NAME]", .flags = NT_OPT_FILTER,
-	  .help = "uplinks (default: devices on a bus that are up, else those of default routes)" },
+	{ .name = "phy-interface", .letter = 'i', .type = NT_OPT_IFNAMES, .offset = NT_TL_O(phy), .arg = "NAME[,NAME]",
+	  .flags = NT_OPT_FILTER, .help = "uplinks (default: devices on a bus that are up, else those of default routes)" },
+	{ .name = "interface", .type = NT_OPT_IFNAMES, .offset = NT_TL_O(either), .arg = "NAME[,NAME]",
+	  .flags = NT_OPT_FILTER, .help = "as --internal-interface, if it is such a port, else as --phy-interface" },
+	{ .name = "phy-iface1", .type = NT_OPT_IFNAMES, .offset = NT_TL_O(old_phy[0]), .arg = "NAME",
+	  .flags = NT_OPT_FILTER, .help = "an uplink besides (of an older script)" },
+	{ .name = "phy-iface2", .type = NT_OPT_IFNAMES, .offset = NT_TL_O(old_phy[1]), .arg = "NAME",
+	  .flags = NT_OPT_FILTER, .help = "another one" },
 	{ .name = "internal-interface", .type = NT_OPT_IFNAMES, .offset = NT_TL_O(internal), .arg = "NAME[,NAME]",
 	  .flags = NT_OPT_FILTER, .help = "Open vSwitch's internal ports that have the addresses (default: all)" },
 	{ .name = "direction", .letter = 'r', .type = NT_OPT_ENUM, .offset = NT_TL_O(direction), .choices = "tx|rx|both",
