@@ -153,6 +153,10 @@ NT_SUBPROG int nt_tl_leg_end(void *ctx, struct nt_timeline *e)
 		nt_tl_copy(&s->leg[0], e);
 		if (e->ended == NT_TL_COMPLETE)
 			return 0;
+		if (e->ended == NT_TL_ELSEWHERE && k.direction == NT_DIR_TX) {	/* not by an uplink, but answered */
+			s->leg[0].ended_ns = nt_tl_stop(e, (__u64)e->n - 1)->ts_ns;
+			return 0;
+		}
 	} else if (e->ended == NT_TL_ELSEWHERE) {
 		s->leg[1].start_ns = 0;		/* forwarded: it may come again, for this host */
 		return 0;
@@ -451,7 +455,8 @@ NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb
 		l->flags |= NT_TL_REASSEMBLED;
 	if (c->len > l->pkt.len)		/* its first fragment began it */
 		l->pkt.len = c->len;
-	nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_L4_RCV, now);
+	if (ended == NT_TL_COMPLETE)
+		nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_L4_RCV, now);
 	nt_tl_end(ctx, (__u64)skb, l, ended, now);
 }
 

@@ -122,7 +122,7 @@ static void drops_json(struct nt_run *r, const struct nt_tl_figures *f)
 /* X(JSON name, text behind the number, counter) */
 #define COUNTERS(X)								\
 	X("dropped_total", "dropped", NT_STAT_RTT_DROPPED)			\
-	X("elsewhere", "not for this host, or to itself", NT_STAT_RTT_ELSEWHERE)	\
+	X("elsewhere", "of other hosts: forwarded", NT_STAT_RTT_ELSEWHERE)	\
 	X("superseded", "sent again before the end", NT_STAT_RTT_SUPERSEDED)	\
 	X("below_threshold", "under the threshold", NT_STAT_TL_BELOW)		\
 	X("upcalls", "with an upcall of Open vSwitch", NT_STAT_RTT_UPCALLS)	\
