@@ -110,8 +110,8 @@ NT_SUBPROG int nt_tl_leg_end(void *ctx, struct nt_timeline *e);
 NT_SUBPROG int nt_tl_leg_keep(const struct nt_timeline *e);
 #endif
 
-NT_INLINE void nt_tl_stamp(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
-			   const __u32 stage, __u64 now)
+NT_INLINE void nt_tl_stamp(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
+			   struct net_device *dev, const __u32 stage, __u64 now)
 {
 	struct nt_tl_stop *s;
 	__u64 i;

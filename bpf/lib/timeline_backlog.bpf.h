@@ -40,8 +40,8 @@ NT_INLINE __u32 nt_backlog_depth(__u32 cpu)
 }
 
 /* At enqueue_to_backlog, of a packet that is followed. */
-NT_INLINE void nt_tl_into_backlog(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
-				  __u32 cpu, __u64 now)
+NT_INLINE void nt_tl_into_backlog(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
+				  struct net_device *dev, __u32 cpu, __u64 now)
 {
 	__u32 first = 0;
 	struct nt_hist_raw *h = bpf_map_lookup_elem(&nt_tl_depths, &first);

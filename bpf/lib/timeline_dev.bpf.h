@@ -42,8 +42,8 @@ NT_INLINE __u32 nt_tl_roles(const bool direct, struct sk_buff *skb, struct net_d
 }
 
 /* A stage of packets that are followed, in one direction or (2) in both. */
-NT_INLINE void nt_tl_pass(void *ctx, const bool direct, struct sk_buff *skb, struct net_device *dev, const __u32 direction,
-			  const __u32 stage)
+NT_INLINE void nt_tl_pass(void *ctx, const bool direct, struct sk_buff *skb, struct net_device *dev,
+			  const __u32 direction, const __u32 stage)
 {
 	struct nt_timeline *l = nt_track_of(skb);
 

@@ -126,8 +126,8 @@ NT_FUNC(internal_xmit, struct sk_buff *skb, struct net_device *dev)
 
 /* ---- an uplink: the end of what is sent, at its queue or (NT_TL_TO_DRIVER) at its driver ---- */
 #ifdef NT_TL_TO_DRIVER
-NT_INLINE void nt_tl_queued(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb, struct net_device *dev,
-			    __u64 now)
+NT_INLINE void nt_tl_queued(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
+			    struct net_device *dev, __u64 now)
 {
 	struct nt_qdisc q = { .bits = 0 };
 
