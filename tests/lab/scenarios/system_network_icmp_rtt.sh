@@ -129,6 +129,8 @@ nt_start_in a lost $TOOL -k -i up0 --timeout-ms 300
 in_a "$SEND" ping --to 10.77.0.2 --count 5 --id 10 --interval-us 2000 --timeout-ms 50 >/dev/null
 wait_for 30 eval '[ "$(events lost ".ended == \"timeout\"")" -ge 5 ]' || true
 tc -n b qdisc del dev vb root
+netem br0 a loss 100%
+in_a "$SEND" ping --to 10.77.0.2 --count 4 --id 12 --interval-us 2000 --timeout-ms 50 >/dev/null
 ovs del br0
 ovs dp br0 up0
 ip -n a link set br0 address 02:77:00:00:00:01
@@ -140,6 +142,10 @@ nt_stop lost
 adds_up lost
 check_jq "lost outside: the request was sent" lost "map($ICMP | select(.icmp_id == 10)) | length == 5 and
     all(.ended == \"timeout\" and .last_stage == \"phy_queue\" and (has(\"rtt_us\") | not))"
+check_jq "dropped by this host" lost "map($ICMP | select(.icmp_id == 12)) | length == 4 and all(.ended == \"dropped\" and
+    .last_stage == \"ip_out\" and (.drop_location | length > 3))"
+check_jq "and counted with place" lost '.[-1] | .dropped_total == 4 and (.dropped | length == 1 and (.[0] | .leg == 1 and
+    .after == "ip_out" and .count == 4 and .direction == "tx"))'
 check_jq "lost in the switch" lost "map($ICMP | select(.icmp_id == 11)) | length == 3 and
     all((.ended == \"dropped\" or .ended == \"timeout\") and (.last_stage | test(\"^ovs_\")) and .external_us > 0)"
 jq -c 'select(.type == "end") | {dropped, timed_out, lost}' lost.json
