@@ -100,14 +100,12 @@ NT_SUBPROG int nt_tl_copy(struct nt_timeline *to, const struct nt_timeline *from
 		__builtin_memcpy(to, from, sizeof(*to));
 	return 0;
 }
-#else
-#define nt_tl_copy(to, from) __builtin_memcpy(to, from, sizeof(struct nt_timeline))
-#endif
 
-#ifdef NT_TL_LEGS
 NT_INLINE void nt_tl_stamp_leg(void *ctx, struct nt_tl_stop *s, const __u32 stage);
 NT_SUBPROG int nt_tl_leg_end(void *ctx, struct nt_timeline *e);
 NT_SUBPROG int nt_tl_leg_keep(const struct nt_timeline *e);
+#else
+#define nt_tl_copy(to, from) __builtin_memcpy(to, from, sizeof(struct nt_timeline))
 #endif
 
 NT_INLINE void nt_tl_stamp(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
