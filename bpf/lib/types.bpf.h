@@ -193,11 +193,25 @@ struct sk_buff___ip_summed {	/* a bit-field, like the tags above */
 	__u8 ip_summed : 2;
 };
 
+struct sk_buff___cloned {
+	__u8 cloned : 1;
+};
+
 struct skb_shared_info {
+	__u8 nr_frags;
 	unsigned short gso_size;
 	unsigned short gso_segs;
 	struct sk_buff *frag_list;
 	unsigned int gso_type;
+	struct { unsigned int len; } frags[17];	/* 6.7 */
+};
+
+struct skb_shared_info___bvec {	/* 5.4 to 6.6: struct bio_vec */
+	struct { unsigned int bv_len; } frags[17];
+};
+
+struct skb_shared_info___size {	/* before 5.4 */
+	struct { __u32 size; } frags[17];
 };
 
 /* ---- TCP ---- */
@@ -265,9 +279,22 @@ struct frag_v6_compare_key {
 	__u32 iif;
 };
 
+union flowi_uli {
+	struct { __be16 dport, sport; } ports;
+};
+
+struct flowi4 {
+	union flowi_uli uli;
+};
+
 struct flowi6 {
 	struct { __u8 flowic_proto; } __fl_common;
 	struct in6_addr daddr, saddr;
+	union flowi_uli uli;
+};
+
+struct inet_cork_full {
+	struct { union { struct flowi6 ip6; } u; } fl;
 };
 
 struct timer_list {

@@ -47,6 +47,9 @@ uint32_t nt_btf_tp_ptrs(const struct nt_btf *b, const char *tracepoint);
 /* Calls fn for every enumerator of the enum; -ENOENT if there is no such enum. */
 int nt_btf_enum(const struct nt_btf *b, const char *name,
 		void (*fn)(void *arg, const char *name, uint32_t value), void *arg);
+/* The same for an enum without a name, which its first enumerator tells. */
+int nt_btf_enum_with(const struct nt_btf *b, const char *first,
+		     void (*fn)(void *arg, const char *name, uint32_t value), void *arg);
 
 /* ---- where it is ---- */
 enum nt_btf_from {

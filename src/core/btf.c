@@ -290,16 +290,38 @@ uint32_t nt_btf_tp_ptrs(const struct nt_btf *b, const char *tracepoint)
 	return ptrs;
 }
 
+static void each_value(const struct nt_btf *b, const struct btf_type *t,
+		       void (*fn)(void *arg, const char *name, uint32_t value), void *arg)
+{
+	const struct btf_enum *e = (const void *)(t + 1);
+
+	for (uint32_t i = 0; i < BTF_INFO_VLEN(t->info); i++)
+		fn(arg, string_at(b, e[i].name_off), (uint32_t)e[i].val);
+}
+
+int nt_btf_enum_with(const struct nt_btf *b, const char *first,
+		     void (*fn)(void *arg, const char *name, uint32_t value), void *arg)
+{
+	for (uint32_t i = 0; b && i < b->n_types; i++) {
+		const struct btf_type *t = type_at(b, i);
+		const struct btf_enum *e = (const void *)(t + 1);
+
+		if (BTF_INFO_KIND(t->info) != BTF_KIND_ENUM || t->name_off || !BTF_INFO_VLEN(t->info) ||
+		    strcmp(string_at(b, e->name_off), first))
+			continue;
+		each_value(b, t, fn, arg);
+		return 0;
+	}
+	return -ENOENT;
+}
+
 int nt_btf_enum(const struct nt_btf *b, const char *name,
 		void (*fn)(void *arg, const char *name, uint32_t value), void *arg)
 {
 	const struct btf_type *t = b ? find_type(b, BTF_KIND_ENUM, name) : NULL;
-	const struct btf_enum *e;
 
 	if (!t)
 		return -ENOENT;
-	e = (const void *)(t + 1);
-	for (uint32_t i = 0; i < BTF_INFO_VLEN(t->info); i++)
-		fn(arg, string_at(b, e[i].name_off), (uint32_t)e[i].val);
+	each_value(b, t, fn, arg);
 	return 0;
 }

@@ -236,6 +236,23 @@ static int choose_variant(struct nt_plan *p, const char *group)
 	return -ENOTSUP;
 }
 
+/* Some hook of the group of optional ones works, or none is wanted? */
+static bool some_work(const struct nt_plan *p, const char *group)
+{
+	bool wanted = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct nt_hook *k = p->hook[i].hook;
+
+		if (p->hook[i].off || k->need != NT_OPTIONAL || !k->group || strcmp(k->group, group))
+			continue;
+		if (p->hook[i].chosen >= 0)
+			return true;
+		wanted = true;
+	}
+	return !wanted;
+}
+
 int nt_plan_choose(struct nt_run *r, struct nt_err *err)
 {
 	struct nt_plan *p = &r->plan;
@@ -249,6 +266,8 @@ int nt_plan_choose(struct nt_run *r, struct nt_err *err)
 
 		if (h->hook->need == NT_VARIANT)
 			fails = choose_variant(p, h->hook->group) != 0;
+		if (h->hook->need == NT_OPTIONAL && h->hook->group)
+			fails = !some_work(p, h->hook->group);
 		if (fails)
 			return nt_err_set(err, NT_EXIT_UNSUPPORTED, ENOTSUP,
 				"cannot attach the required hook: %s (%s): %s: see nettrace doctor %s",

@@ -261,7 +261,7 @@ static void check_hooks(const struct bpf_object *o)
 		const struct nt_hook *h = &tool->hooks[i];
 
 		check_hook(o, h);
-		needs_hook = needs_hook || h->need != NT_OPTIONAL;
+		needs_hook = needs_hook || h->need != NT_OPTIONAL || h->group;
 		entry = entry || (h->flags & NT_HOOK_ENTRY);
 		bytes = bytes || ((h->flags & NT_HOOK_ENTRY) && (h->flags & NT_HOOK_BYTES));
 	}

@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Packets whose shared info is followed by the address of their skb. Each hook is a place: what a packet has
+ * there is compared with what it had at the last one. A change is the work of the innermost function that has
+ * not returned yet and was given this packet, else of something between two places.
+ */
+#ifndef NT_BPF_SHINFO_H
+#define NT_BPF_SHINFO_H
+
+#include "lib/calls.bpf.h"
+#include "lib/emit.bpf.h"
+#include "lib/filter.bpf.h"
+#include "lib/rate.bpf.h"
+#include "lib/stacks.bpf.h"
+#include "lib/tunnel.bpf.h"
+#include "nettrace/nt_abi_shinfo.h"
+
+#define NT_SHINFO_FRAGS 17
+#define NT_SHINFO_UNDECIDED (1ULL << 63)
+#define NT_SHINFO_BAD_MEMBER (1ULL << 62)
+
+enum nt_shinfo_how {		/* beside enum nt_shinfo_place */
+	NT_SHINFO_LEAVES = 1 << 8,	/* the function returns: the packet may have ended in it */
+	NT_SHINFO_ENTERS = 1 << 9,	/* its return will be seen, too */
+	NT_SHINFO_MADE = 1 << 10,	/* by the function that returns */
+	NT_SHINFO_FRESH = 1 << 11,	/* from a driver, perhaps: another buffer is another packet */
+	NT_SHINFO_AT_L2 = 1 << 12,	/* skb->data is the Ethernet header */
+	NT_SHINFO_AT_L3 = 1 << 13,	/* skb->data is the IP header */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 10240);
+	__type(key, __u64);
+	__type(value, struct nt_shinfo_track);
+} nt_shinfos SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, NT_SHINFO_PLACES_N * NT_SHINFO_WHATS);
+	__type(key, __u32);
+	__type(value, __u64);
+} nt_shinfo_counts SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nt_shinfo_cfg);
+} nt_shinfo_cfg SEC(".maps");
+
+struct nt_shinfo_call {
+	__u64 skb;
+	__u64 flow;		/* address of the flowi4, or of the inet_cork_full: of a packet that is made */
+	__u64 born_ns;		/* of the track at entry: another one is another packet */
+	__u32 place;
+	__s32 stack_id;
+};
+NT_CALLS(nt_shinfo_calls, struct nt_shinfo_call, 8)
+
+/* ---- reading ---- */
+NT_SUBPROG int nt_shinfo_read(__u64 addr, struct nt_shinfo *s)
+{
+	struct sk_buff *skb = (void *)addr;
+	struct sk_buff___cloned *bits = (void *)addr;
+	struct skb_shared_info *si;
+
+	if (!s)
+		return 0;
+	si = (void *)(BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end));
+	s->frag_list = (__u64)BPF_CORE_READ(si, frag_list);
+	s->gso_type = BPF_CORE_READ(si, gso_type);
+	s->gso_size = BPF_CORE_READ(si, gso_size);
+	s->gso_segs = BPF_CORE_READ(si, gso_segs);
+	s->nr_frags = BPF_CORE_READ(si, nr_frags);
+	s->len = BPF_CORE_READ(skb, len);
+	s->data_len = BPF_CORE_READ(skb, data_len);
+	s->bits = NT_SHINFO_KNOWN | (BPF_CORE_READ_BITFIELD_PROBED(bits, cloned) ? NT_SHINFO_CLONED : 0);
+	s->pad = 0;
+	s->pad2 = 0;
+	return 0;
+}
+
+NT_INLINE __u64 nt_shinfo_head(__u64 addr)
+{
+	return (__u64)BPF_CORE_READ((struct sk_buff *)addr, head);
+}
+
+/* Bytes in the linear part of a list's member, 0 if none follows it. */
+NT_INLINE __u32 nt_shinfo_first_linear(__u64 member)
+{
+	struct sk_buff *m = (void *)member;
+
+	if (!m || !BPF_CORE_READ(m, next))
+		return 0;
+	return BPF_CORE_READ(m, len) - BPF_CORE_READ(m, data_len);
+}
+
+struct nt_shinfo_walk {
+	__u64 next, sum;
+	__u32 mss, bad;		/* mss: 0: linear parts do not matter */
+};
+
+/* One member of the list; a subprogram, as it is called once for each. 0: there is none. */
+NT_SUBPROG int nt_shinfo_member(struct nt_shinfo_walk *w)
+{
+	struct sk_buff *m = w ? (void *)w->next : NULL;
+	__u32 len, linear;
+
+	if (!m)
+		return 0;
+	len = BPF_CORE_READ(m, len);
+	linear = len - BPF_CORE_READ(m, data_len);
+
+	w->sum += len;
+	w->next = (__u64)BPF_CORE_READ(m, next);
+	if (w->mss && w->next && linear && linear != w->mss)
+		w->bad = 1;
+	return 1;
+}
+
+/* Sixteen of them. */
+NT_SUBPROG int nt_shinfo_members(struct nt_shinfo_walk *w)
+{
+#define FOUR (nt_shinfo_member(w) && nt_shinfo_member(w) && nt_shinfo_member(w) && nt_shinfo_member(w))
+	return FOUR && FOUR && FOUR && FOUR;
+#undef FOUR
+}
+
+/* Where the length of the first fragment lies in the shared info, and how far the next one's is away. */
+NT_INLINE __u32 nt_shinfo_frag_at(__u32 *step)
+{
+	__u32 first;
+
+	if (bpf_core_field_exists(((struct skb_shared_info *)0)->frags[0].len)) {
+		first = bpf_core_field_offset(struct skb_shared_info, frags[0].len);
+		*step = bpf_core_field_offset(struct skb_shared_info, frags[1].len) - first;
+	} else if (bpf_core_field_exists(((struct skb_shared_info___bvec *)0)->frags[0].bv_len)) {
+		first = bpf_core_field_offset(struct skb_shared_info___bvec, frags[0].bv_len);
+		*step = bpf_core_field_offset(struct skb_shared_info___bvec, frags[1].bv_len) - first;
+	} else {
+		first = bpf_core_field_offset(struct skb_shared_info___size, frags[0].size);
+		*step = bpf_core_field_offset(struct skb_shared_info___size, frags[1].size) - first;
+	}
+	return first;
+}
+
+/* Bytes in fragments and list; NT_SHINFO_UNDECIDED: there are more than we walk. */
+NT_SUBPROG __u64 nt_shinfo_sum(__u64 addr, const struct nt_shinfo *s, __u32 mss)
+{
+	struct nt_shinfo_walk w = { .next = s ? s->frag_list : 0, .mss = mss };
+	struct sk_buff *skb = (void *)addr;
+	__u32 i, len, step;
+	__u64 at;
+
+	if (!s)
+		return NT_SHINFO_UNDECIDED;
+	at = (__u64)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end) + nt_shinfo_frag_at(&step);
+#pragma unroll
+	for (i = 0; i < NT_SHINFO_FRAGS; i++) {
+		if (i >= s->nr_frags)
+			break;
+		if (!bpf_probe_read_kernel(&len, sizeof(len), (void *)at))
+			w.sum += len;
+		at += step;
+	}
+	(void)(nt_shinfo_members(&w) && nt_shinfo_members(&w) && nt_shinfo_members(&w) && nt_shinfo_members(&w));
+	return w.sum | (w.next || s->nr_frags > NT_SHINFO_FRAGS ? NT_SHINFO_UNDECIDED : 0) |
+	       (w.bad ? NT_SHINFO_BAD_MEMBER : 0);
+}
+
+NT_INLINE __u32 nt_shinfo_check(__u64 addr, const struct nt_shinfo *s)
+{
+	const __u64 types = nt_const(NT_CONST_TOOL2);
+	__u32 dodgy = types, fraglist = types >> 32, mss = 0, rules;
+	__u64 sum;
+
+	rules = nt_shinfo_rules(s, s->gso_type & dodgy ? nt_shinfo_first_linear(s->frag_list) : 0, dodgy, fraglist);
+	if (!(nt_const(NT_CONST_TOOL0) & NT_SHINFO_DEEP) || !s->data_len)
+		return rules;
+	if ((s->gso_type & dodgy) && s->gso_size != NT_GSO_BY_FRAGS)
+		mss = s->gso_size;
+	sum = nt_shinfo_sum(addr, s, mss);
+	if (sum & NT_SHINFO_BAD_MEMBER)
+		rules |= NT_SHINFO_MEMBER;
+	if (sum & NT_SHINFO_UNDECIDED)
+		nt_stat_add(NT_STAT_SHINFO_LONG, 1);
+	else if ((__u32)sum != s->data_len)
+		rules |= NT_SHINFO_LENGTHS;
+	return rules;
+}
+
+/* ---- the packet ---- */
+/* A packet of this host has no protocol yet where it is made. */
+NT_INLINE void nt_shinfo_unnamed(struct nt_cur *c)
+{
+	__u8 version;
+
+	if (c->eth_type || c->l3 == NT_NO_OFF || nt_read_at(c, c->l3, &version, 1))
+		return;
+	c->eth_type = version >> 4 == 4 ? NT_ETH_P_IP : version >> 4 == 6 ? NT_ETH_P_IPV6 : 0;
+	c->flow.eth_type = bpf_htons(c->eth_type);
+}
+
+NT_INLINE void nt_shinfo_dev(struct nt_cur *c, struct sk_buff *skb)
+{
+	struct dst_entry *dst;
+
+	nt_cur_maybe_dev(false, c, skb);
+	if (c->flow.ifindex)
+		return;
+	dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
+	if (dst)
+		nt_cur_dev(false, c, BPF_CORE_READ(dst, dev));
+}
+
+/* The UDP header is written after the packet was made: its ports are the flow's. */
+NT_INLINE void nt_shinfo_ports(struct nt_cur *c, const struct nt_shinfo_call *call)
+{
+	struct inet_cork_full *cork = (void *)call->flow;
+	struct flowi4 *fl4 = (void *)call->flow;
+
+	c->l4 = NT_NO_OFF;
+	if (c->flow.proto != 17 && c->flow.proto != 136)
+		return;
+	if (call->place == NT_SHINFO_AT_MAKE4) {
+		c->flow.sport = BPF_CORE_READ(fl4, uli.ports.sport);
+		c->flow.dport = BPF_CORE_READ(fl4, uli.ports.dport);
+	} else {
+		c->flow.sport = BPF_CORE_READ(cork, fl.u.ip6.uli.ports.sport);
+		c->flow.dport = BPF_CORE_READ(cork, fl.u.ip6.uli.ports.dport);
+	}
+	c->bits |= NT_PKT_PORTS;
+}
+
+NT_SUBPROG int nt_shinfo_parse(__u64 addr, __u32 how, const struct nt_shinfo_call *call)
+{
+	struct nt_cur *c = nt_cur_get();
+	struct sk_buff *skb = (void *)addr;
+
+	if (!c)
+		return 0;
+	if (how & NT_SHINFO_AT_L2)
+		nt_cur_init(false, c, skb, NT_AT_DATA_L2);
+	else
+		nt_cur_init(false, c, skb, how & NT_SHINFO_AT_L3 ? NT_AT_DATA_L3 : NT_AT_ANY);
+	nt_shinfo_unnamed(c);
+	if (how & NT_SHINFO_AT_L2)
+		nt_cur_without_l2(false, c, BPF_CORE_READ(skb, dev));
+	nt_shinfo_dev(c, skb);
+	nt_cur_l3(c);
+	if (call && (how & NT_SHINFO_MADE))
+		nt_shinfo_ports(c, call);
+	return 0;
+}
+
+NT_INLINE bool nt_shinfo_wanted(__u64 addr, __u32 how, const struct nt_shinfo_call *call)
+{
+	struct nt_cur *c;
+
+	if (!nt_const(NT_CONST_FILTER) && !nt_const(NT_CONST_PCAP))
+		return true;
+	nt_shinfo_parse(addr, how, call);
+	c = nt_cur_get();
+	return c && nt_filter(c);
+}
+
+NT_INLINE bool nt_shinfo_is_vxlan(const struct nt_cur *c)
+{
+	struct nt_shinfo_cfg *cfg;
+	__u32 i, zero = 0;
+
+	if (!(c->bits & NT_PKT_PORTS) || c->flow.proto != 17 || c->l4 == NT_NO_OFF)
+		return false;
+	cfg = bpf_map_lookup_elem(&nt_shinfo_cfg, &zero);
+	if (!cfg)
+		return false;
+#pragma unroll
+	for (i = 0; i < NT_SHINFO_PORTS; i++)
+		if (cfg->port[i] && cfg->port[i] == c->flow.dport)
+			return true;
+	return false;
+}
+
+NT_INLINE void nt_shinfo_inner(__u64 addr, struct nt_cur *c, struct nt_shinfo_event *e)
+{
+	__u32 off = c->l4 + 8;
+	__be32 h[2];
+
+	if (!nt_shinfo_is_vxlan(c) || nt_read_at(c, off, h, sizeof(h)))
+		return;
+	e->vni = bpf_ntohl(h[1]) >> 8;
+	nt_cur_inside(false, c, (void *)addr, off + sizeof(h), 0);
+	nt_cur_l3(c);
+	nt_cur_l4(c);
+	e->inner = c->flow;
+	e->inner_bits = c->bits;
+}
+
+NT_SUBPROG int nt_shinfo_packet(__u64 addr, __u32 how, const struct nt_shinfo_call *call, struct nt_shinfo_event *e)
+{
+	struct nt_cur *c = nt_cur_get();
+
+	if (!c || !e)
+		return 0;
+	nt_shinfo_parse(addr, how, call);
+	nt_cur_l4(c);
+	nt_pkt_fill(c, &e->pkt);
+	e->pkt.gso_size = e->after.gso_size;
+	e->pkt.gso_segs = e->after.gso_segs;
+	if (nt_const(NT_CONST_TOOL0) & NT_SHINFO_INNER)
+		nt_shinfo_inner(addr, c, e);
+	return 0;
+}
+
+/* ---- events ---- */
+NT_INLINE void nt_shinfo_count(const struct nt_shinfo_event *e)
+{
+	__u32 key = e->place * NT_SHINFO_WHATS + e->what;
+	__u64 *n = bpf_map_lookup_elem(&nt_shinfo_counts, &key);
+
+	if (n)
+		__sync_fetch_and_add(n, 1);
+	nt_stat_add(NT_STAT_EVENTS, 1);
+}
+
+/* Counts an event, and shows it if it is to be shown. The packet's headers are read for the first one. */
+NT_SUBPROG int nt_shinfo_tell(void *ctx, __u32 how, const struct nt_shinfo_call *call, struct nt_shinfo_event *e)
+{
+	const __u64 tool = nt_const(NT_CONST_TOOL0);
+
+	if (!e)
+		return 0;
+	if ((tool & NT_SHINFO_GSO_ONLY) && !e->before.gso_size && !e->after.gso_size)
+		return 0;
+	nt_shinfo_count(e);
+	if (!(tool >> (e->what & 15) & 1))
+		return 0;
+	if (nt_rate_limited()) {
+		nt_stat_add(NT_STAT_SHINFO_RATE_LIMITED, 1);
+		return 0;
+	}
+	if (!e->ts_ns) {
+		__u64 id = bpf_get_current_pid_tgid();
+
+		e->ts_ns = bpf_ktime_get_ns();
+		e->cpu = bpf_get_smp_processor_id();
+		e->pid = id >> 32;
+		e->tid = id;
+		bpf_get_current_comm(e->comm, sizeof(e->comm));
+		nt_shinfo_packet(e->skb, how, call, e);
+	}
+	nt_emit(ctx, e, sizeof(*e));
+	return 0;
+}
+
+NT_INLINE __s32 nt_shinfo_stack(void *ctx)
+{
+	__s32 id;
+
+	if (!(nt_const(NT_CONST_TOOL0) & NT_SHINFO_STACKS))
+		return -1;
+	id = bpf_get_stackid(ctx, &nt_stacks, 0);
+	if (id < 0)
+		nt_stat_add(NT_STAT_SHINFO_NO_STACK, 1);
+	return id;
+}
+
+NT_INLINE bool nt_shinfo_same(const struct nt_shinfo *a, const struct nt_shinfo *b)
+{
+	return a->frag_list == b->frag_list && a->gso_size == b->gso_size && a->gso_type == b->gso_type &&
+	       a->nr_frags == b->nr_frags && a->data_len == b->data_len;
+}
+
+/* NT_SHINFO_WHATS: nothing to tell. */
+NT_INLINE __u32 nt_shinfo_what(const struct nt_shinfo_event *e, __u32 how)
+{
+	const struct nt_shinfo *a = &e->before, *b = &e->after;
+
+	if (!a->frag_list && !b->frag_list)
+		return NT_SHINFO_WHATS;
+	if (!a->frag_list && (a->bits & NT_SHINFO_KNOWN))
+		return NT_SHINFO_CREATE;
+	if (!b->frag_list)
+		return NT_SHINFO_CLEAR;
+	if ((a->bits & NT_SHINFO_KNOWN) && !nt_shinfo_same(a, b))
+		return NT_SHINFO_MODIFY;
+	return how & NT_SHINFO_ENTERS ? NT_SHINFO_WHATS : NT_SHINFO_ACCESS;
+}
+
+/* Whose work a change is: place, since. */
+NT_INLINE void nt_shinfo_blame(struct nt_shinfo_event *e, __u32 how)
+{
+	struct nt_shinfo_call *c = nt_shinfo_calls_top();
+
+	e->seen_at = e->place = how & 0xff;
+	if (how & NT_SHINFO_LEAVES || e->what == NT_SHINFO_ACCESS)
+		return;
+	if (c && c->skb == e->skb)
+		e->place = c->place;
+	else
+		e->since = e->history & 0xff;
+}
+
+/* ---- following ---- */
+/* What is known of the packet; NULL: it is not followed. */
+NT_INLINE struct nt_shinfo_track *nt_shinfo_of(__u64 addr, __u32 how, const struct nt_shinfo_call *call)
+{
+	struct nt_shinfo_track *t = bpf_map_lookup_elem(&nt_shinfos, &addr), fresh;
+
+	if (t && (how & NT_SHINFO_MADE ||
+		  (how & NT_SHINFO_FRESH && t->head != nt_shinfo_head(addr)))) {
+		bpf_map_delete_elem(&nt_shinfos, &addr);	/* an end that we did not see */
+		t = NULL;
+	}
+	if (t || (how & NT_SHINFO_LEAVES && !(how & NT_SHINFO_MADE)))
+		return t;
+	if (!nt_shinfo_wanted(addr, how, call))
+		return NULL;
+	__builtin_memset(&fresh, 0, sizeof(fresh));
+	fresh.born_ns = bpf_ktime_get_ns();
+	if (how & NT_SHINFO_MADE)
+		fresh.s.bits = NT_SHINFO_KNOWN;
+	if (bpf_map_update_elem(&nt_shinfos, &addr, &fresh, BPF_NOEXIST))
+		nt_stat_add(NT_STAT_MAP_FULL, 1);
+	else
+		nt_stat_add(NT_STAT_SHINFO_PACKETS, 1);
+	return bpf_map_lookup_elem(&nt_shinfos, &addr);
+}
+
+NT_INLINE void nt_shinfo_keep(struct nt_shinfo_track *t, const struct nt_shinfo_event *e, __u32 how)
+{
+	t->s = e->after;
+	t->seen_ns = bpf_ktime_get_ns();
+	t->head = nt_shinfo_head(e->skb);
+	if ((t->history & 0xff) != (how & 0xff))
+		t->history = t->history << 8 | (how & 0xff);
+}
+
+/* A packet is at a place. how: enum nt_shinfo_place and enum nt_shinfo_how. */
+NT_SUBPROG int nt_shinfo_see(void *ctx, __u64 addr, __u32 how, const struct nt_shinfo_call *call)
+{
+	struct nt_shinfo_event *e = nt_scratch_get(0);
+	struct nt_shinfo_track *t;
+	__u32 rules;
+
+	if (!e || !addr)
+		return 0;
+	t = nt_shinfo_of(addr, how, call);
+	if (!t || (call && call->born_ns && call->born_ns != t->born_ns))
+		return 0;
+	__builtin_memset(e, 0, offsetof(struct nt_shinfo_event, pkt));
+	e->skb = addr;
+	e->before = t->s;
+	e->history = t->history;
+	nt_shinfo_read(addr, &e->after);
+	e->what = nt_shinfo_what(e, how);
+	nt_shinfo_blame(e, how);
+	rules = nt_shinfo_check(addr, &e->after);
+	nt_shinfo_keep(t, e, how);
+	e->rules = rules;
+	rules &= ~t->told;
+	t->told |= rules;
+	if (!rules && e->what == NT_SHINFO_WHATS)
+		return 0;
+	e->stack_id = call ? call->stack_id : nt_shinfo_stack(ctx);
+	if (e->what != NT_SHINFO_WHATS)
+		nt_shinfo_tell(ctx, how, call, e);
+	if (!rules)
+		return 0;
+	e->what = NT_SHINFO_INCONSISTENT;
+	nt_shinfo_tell(ctx, how, call, e);
+	return 0;
+}
+
+NT_INLINE bool nt_shinfo_pair(const __u32 place)
+{
+	return nt_const(NT_CONST_TOOL1) >> place & 1;
+}
+
+/* A function begins with a packet, or will make one (skb 0). */
+NT_INLINE int nt_shinfo_enter(void *ctx, __u64 skb, const __u32 place, __u64 flow)
+{
+	struct nt_shinfo_track *t = NULL;
+	struct nt_shinfo_call *c;
+
+	if (skb) {
+		nt_shinfo_see(ctx, skb, place | (nt_shinfo_pair(place) ? NT_SHINFO_ENTERS : 0), NULL);
+		t = bpf_map_lookup_elem(&nt_shinfos, &skb);
+	}
+	if (!nt_shinfo_pair(place))
+		return 0;
+	c = nt_shinfo_calls_push();
+	if (!c)
+		return 0;
+	c->skb = t ? skb : 0;
+	c->born_ns = t ? t->born_ns : 0;
+	c->flow = flow;
+	c->place = place;
+	c->stack_id = -1;
+	if (t || flow)
+		c->stack_id = nt_shinfo_stack(ctx);
+	return 0;
+}
+
+/* It returns; made: the packet that it made, 0: it makes none. */
+NT_INLINE int nt_shinfo_leave(void *ctx, const __u32 place, __u64 made)
+{
+	struct nt_shinfo_call *c = nt_shinfo_calls_top();
+
+	if (!nt_shinfo_pair(place) || !c || c->place != place)
+		return 0;
+	nt_shinfo_calls_pop();
+	if (made)
+		nt_shinfo_see(ctx, made, place | NT_SHINFO_LEAVES | NT_SHINFO_MADE, c);
+	else if (c->skb)
+		nt_shinfo_see(ctx, c->skb, place | NT_SHINFO_LEAVES, c);
+	return 0;
+}
+
+NT_INLINE int nt_shinfo_end(__u64 skb)
+{
+	bpf_map_delete_elem(&nt_shinfos, &skb);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which function makes, takes away or changes a packet's list of further skbs. Functions that may do so are
+ * hooked at both ends, others are places that a packet passes.
+ */
+#include "lib/shinfo.bpf.h"
+
+NT_LICENSE;
+
+#define BOTH_ENDS(stem, place, skb, args...)						\
+NT_FUNC(stem##_in, ##args)								\
+{											\
+	return nt_shinfo_enter(ctx, (__u64)(skb), NT_SHINFO_AT_##place, 0);		\
+}											\
+NT_RET(stem##_out, 2, __u64 ret)							\
+{											\
+	return nt_shinfo_leave(ctx, NT_SHINFO_AT_##place, 0);				\
+}
+
+#define PASSES(stem, place, how, skb, args...)						\
+NT_FUNC(stem, ##args)									\
+{											\
+	return nt_shinfo_see(ctx, (__u64)(skb), NT_SHINFO_AT_##place | (how), NULL);	\
+}
+
+/* ---- the list comes about ---- */
+BOTH_ENDS(merge, GRO_RECEIVE, p, struct sk_buff *p)
+BOTH_ENDS(merge_list, GRO_LIST, p, struct sk_buff *p)
+BOTH_ENDS(reassemble, REASM, head, void *queue, struct sk_buff *head)
+
+NT_FUNC(make4_in, void *sk, void *flow)
+{
+	return nt_shinfo_enter(ctx, 0, NT_SHINFO_AT_MAKE4, (__u64)flow);
+}
+
+NT_RET(make4_out, 4, __u64 ret)
+{
+	return nt_shinfo_leave(ctx, NT_SHINFO_AT_MAKE4, ret);
+}
+
+NT_FUNC(make6_in, void *sk, void *queue, void *cork)
+{
+	return nt_shinfo_enter(ctx, 0, NT_SHINFO_AT_MAKE6, (__u64)cork);
+}
+
+NT_RET(make6_out, 4, __u64 ret)
+{
+	return nt_shinfo_leave(ctx, NT_SHINFO_AT_MAKE6, ret);
+}
+
+/* ---- it is taken apart ---- */
+BOTH_ENDS(segment_list, SEGMENT_LIST, skb, struct sk_buff *skb)
+BOTH_ENDS(fragment4, FRAGMENT4, skb, void *net, void *sk, struct sk_buff *skb)
+BOTH_ENDS(fragment6, FRAGMENT6, skb, void *net, void *sk, struct sk_buff *skb)
+PASSES(segment, SEGMENT, 0, skb, struct sk_buff *skb)
+
+/* ---- it may change ---- */
+BOTH_ENDS(expand, EXPAND, skb, struct sk_buff *skb)
+BOTH_ENDS(pull, PULL, skb, struct sk_buff *skb)
+BOTH_ENDS(trim, TRIM, skb, struct sk_buff *skb)
+
+/* ---- on the way ---- */
+PASSES(gro, NAPI_GRO, NT_SHINFO_FRESH | NT_SHINFO_AT_L3, skb, void *napi, struct sk_buff *skb)
+PASSES(forward, FORWARD, 0, skb, struct sk_buff *skb)
+PASSES(gso, GSO, 0, skb, struct sk_buff *skb)
+PASSES(gso_tunnel, GSO_TUNNEL, 0, skb, struct sk_buff *skb)
+PASSES(gso_inet, GSO_INET, 0, skb, struct sk_buff *skb)
+PASSES(gso_ipv6, GSO_IPV6, 0, skb, struct sk_buff *skb)
+PASSES(gso_tcp, GSO_TCP, 0, skb, struct sk_buff *skb)
+
+NT_TP(dev_queue, struct sk_buff *skb)
+{
+	return nt_shinfo_see(ctx, (__u64)skb, NT_SHINFO_AT_DEV_QUEUE | NT_SHINFO_AT_L2, NULL);
+}
+
+/* ---- the end ---- */
+NT_TP(dropped, struct sk_buff *skb)
+{
+	return nt_shinfo_end((__u64)skb);
+}
+
+NT_TP(consumed, struct sk_buff *skb)
+{
+	return nt_shinfo_end((__u64)skb);
+}
+
+NT_FUNC(freed, struct sk_buff *skb)
+{
+	return nt_shinfo_end((__u64)skb);
+}
+
+NT_FUNC(partly_freed, struct sk_buff *skb)
+{
+	return nt_shinfo_end((__u64)skb);
+}

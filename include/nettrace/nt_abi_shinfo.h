@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the kernel side and the user side of the tools about shared info share; units, orders as in nt_abi.h. */
+#ifndef NETTRACE_NT_ABI_SHINFO_H
+#define NETTRACE_NT_ABI_SHINFO_H
+
+#include "nettrace/nt_abi.h"
+
+/* Where a packet was seen: X(id, name in the output). */
+#define NT_SHINFO_PLACES(X)							\
+	X(NONE, "-")								\
+	X(GRO_RECEIVE, "skb_gro_receive")					\
+	X(GRO_LIST, "skb_gro_receive_list")					\
+	X(REASM, "inet_frag_reasm_finish")					\
+	X(MAKE4, "__ip_make_skb")						\
+	X(MAKE6, "__ip6_make_skb")						\
+	X(SEGMENT_LIST, "skb_segment_list")					\
+	X(FRAGMENT4, "ip_do_fragment")						\
+	X(FRAGMENT6, "ip6_fragment")						\
+	X(EXPAND, "pskb_expand_head")						\
+	X(PULL, "__pskb_pull_tail")						\
+	X(TRIM, "___pskb_trim")							\
+	X(NAPI_GRO, "napi_gro_receive")						\
+	X(FORWARD, "ip_forward")						\
+	X(GSO, "__skb_gso_segment")						\
+	X(GSO_TUNNEL, "skb_udp_tunnel_segment")					\
+	X(GSO_INET, "inet_gso_segment")						\
+	X(GSO_IPV6, "ipv6_gso_segment")						\
+	X(GSO_TCP, "tcp_gso_segment")						\
+	X(SEGMENT, "skb_segment")						\
+	X(DEV_QUEUE, "net_dev_queue")
+#define NT_SHINFO_PLACE(id, name) NT_SHINFO_AT_##id,
+enum nt_shinfo_place { NT_SHINFO_PLACES(NT_SHINFO_PLACE) NT_SHINFO_PLACES_N };
+#undef NT_SHINFO_PLACE
+
+/* What is known of a packet's shared info, and of the packet as far as it must agree with it. */
+struct nt_shinfo {
+	__u64 frag_list;	/* address of the first member; 0: there is none */
+	__u32 gso_type;		/* SKB_GSO_*, as the kernel numbers them */
+	__u16 gso_size, gso_segs;
+	__u32 len, data_len;	/* bytes */
+	__u8 nr_frags;
+	__u8 bits;		/* enum nt_shinfo_bits */
+	__u16 pad;
+	__u32 pad2;
+};
+NT_ASSERT_SIZE(struct nt_shinfo, 32);
+
+enum nt_shinfo_bits {
+	NT_SHINFO_KNOWN = 1 << 0,	/* the other members are valid */
+	NT_SHINFO_CLONED = 1 << 1,
+};
+
+enum nt_shinfo_what {
+	NT_SHINFO_CREATE, NT_SHINFO_CLEAR, NT_SHINFO_MODIFY, NT_SHINFO_ACCESS, NT_SHINFO_INCONSISTENT,
+	NT_SHINFO_WHATS,
+};
+
+enum nt_shinfo_rule {
+	NT_SHINFO_NO_DATA = 1 << 0,	/* data_len, but neither fragments nor list */
+	NT_SHINFO_LENGTHS = 1 << 1,	/* linear part, fragments and list are not len */
+	NT_SHINFO_NO_LIST = 1 << 2,	/* segmentation wants a list that is not there */
+	NT_SHINFO_MEMBER = 1 << 3,	/* a member's linear part is not gso_size, in a packet from outside */
+};
+#define NT_GSO_BY_FRAGS 0xffff
+#define NT_SHINFO_RULES 4
+
+/* first_linear: bytes in the linear part of the list's first member if another follows, else 0: the last
+ * one may be shorter. */
+static inline __attribute__((always_inline)) __u32
+nt_shinfo_rules(const struct nt_shinfo *s, __u32 first_linear, __u32 dodgy, __u32 fraglist)
+{
+	__u32 rules = 0;
+
+	if (s->data_len && !s->nr_frags && !s->frag_list)
+		rules |= NT_SHINFO_NO_DATA;
+	if (!s->frag_list && s->gso_size && ((s->gso_type & fraglist) || s->gso_size == NT_GSO_BY_FRAGS))
+		rules |= NT_SHINFO_NO_LIST;
+	if (s->frag_list && (s->gso_type & dodgy) && s->gso_size && s->gso_size != NT_GSO_BY_FRAGS &&
+	    first_linear && first_linear != s->gso_size)
+		rules |= NT_SHINFO_MEMBER;
+	return rules;
+}
+
+#define NT_SHINFO_HISTORY 8
+struct nt_shinfo_track {	/* by address of the skb */
+	__u64 born_ns, seen_ns;
+	__u64 head;		/* address of its buffer */
+	__u64 history;		/* enum nt_shinfo_place, the last one in the lowest byte */
+	struct nt_shinfo s;
+	__u32 told;		/* enum nt_shinfo_rule */
+	__u32 pad;
+};
+NT_ASSERT_SIZE(struct nt_shinfo_track, 72);
+
+struct nt_shinfo_event {
+	__u64 ts_ns, skb;
+	__u64 history;		/* without this place */
+	struct nt_shinfo before, after;
+	__u32 what;		/* enum nt_shinfo_what */
+	__u32 place;		/* that changed it, or where it was seen */
+	__u32 seen_at;		/* where that was noticed */
+	__u32 since;		/* of a change between two places: the earlier; else 0 */
+	__u32 rules;		/* enum nt_shinfo_rule */
+	__u32 cpu, pid, tid;
+	char comm[16];
+	__s32 stack_id;
+	__u32 vni;
+	__u32 inner_bits;	/* enum nt_pkt_bits; 0: no VXLAN, or not looked for */
+	struct nt_flow inner;
+	struct nt_pkt pkt;
+};
+NT_ASSERT_SIZE(struct nt_shinfo_event, 24 + 64 + 32 + 16 + 12 + 52 + 128);
+
+#define NT_SHINFO_PORTS 8
+struct nt_shinfo_cfg {
+	__u16 port[NT_SHINFO_PORTS];	/* of VXLAN, network order, 0 ends */
+};
+
+/* NT_CONST_TOOL0: bit for each enum nt_shinfo_what that is shown, and these. NT_CONST_TOOL1: bit for each place
+ * of which entry and return are hooked. NT_CONST_TOOL2: SKB_GSO_DODGY | SKB_GSO_FRAGLIST << 32.
+ * NT_CONST_TOOL3: events a second. */
+enum nt_shinfo_switch {
+	NT_SHINFO_STACKS = 1 << 16,
+	NT_SHINFO_DEEP = 1 << 17,	/* walk fragments and list */
+	NT_SHINFO_GSO_ONLY = 1 << 18,
+	NT_SHINFO_INNER = 1 << 19,
+};
+
+enum nt_shinfo_stat {
+	NT_STAT_SHINFO_RATE_LIMITED = NT_STAT_TOOL0,
+	NT_STAT_SHINFO_NO_STACK,
+	NT_STAT_SHINFO_PACKETS,		/* followed */
+	NT_STAT_SHINFO_LONG,		/* lists that were not walked to the end */
+};
+
+#endif
