@@ -16,8 +16,7 @@
 #include "nettrace/nt_abi_shinfo.h"
 
 #define NT_SHINFO_FRAGS 17
-#define NT_SHINFO_UNDECIDED (1ULL << 63)
-#define NT_SHINFO_BAD_MEMBER (1ULL << 62)
+#define NT_SHINFO_MEMBERS 64
 
 enum nt_shinfo_how {		/* beside enum nt_shinfo_place */
 	NT_SHINFO_LEAVES = 1 << 8,	/* the function returns: the packet may have ended in it */
@@ -51,10 +50,11 @@ struct {
 
 struct nt_shinfo_call {
 	__u64 skb;
-	__u64 flow;		/* address of the flowi4, or of the inet_cork_full: of a packet that is made */
 	__u64 born_ns;		/* of the track at entry: another one is another packet */
 	__u32 place;
 	__s32 stack_id;
+	__be16 sport, dport;	/* of a packet that is made */
+	__u32 pad;
 };
 NT_CALLS(nt_shinfo_calls, struct nt_shinfo_call, 8)
 
@@ -96,35 +96,42 @@ NT_INLINE __u32 nt_shinfo_first_linear(__u64 member)
 	return BPF_CORE_READ(m, len) - BPF_CORE_READ(m, data_len);
 }
 
+/* In map memory: the verifier would follow every value on the stack. */
 struct nt_shinfo_walk {
 	__u64 next, sum;
-	__u32 mss, bad;		/* mss: 0: linear parts do not matter */
+	__u64 differs, last_differs;	/* from mss; of members that others follow, and of the last one */
+	__u32 mss, more;
 };
 
-/* One member of the list; a subprogram, as it is called once for each. 0: there is none. */
+/*
+ * One member of the list, or none. Without a branch, and a subprogram: it is called 64 times, and the verifier
+ * looks at each. Addresses are negative; >> 63 makes a mask of that.
+ */
 NT_SUBPROG int nt_shinfo_member(struct nt_shinfo_walk *w)
 {
-	struct sk_buff *m = w ? (void *)w->next : NULL;
-	__u32 len, linear;
+	struct sk_buff *m = (void *)w->next;
+	__s64 there = w->next, linear;
+	__u32 len;
 
-	if (!m)
-		return 0;
 	len = BPF_CORE_READ(m, len);
 	linear = len - BPF_CORE_READ(m, data_len);
-
-	w->sum += len;
 	w->next = (__u64)BPF_CORE_READ(m, next);
-	if (w->mss && w->next && linear && linear != w->mss)
-		w->bad = 1;
-	return 1;
+	w->sum += len;
+	w->differs |= w->last_differs & there >> 63;
+	w->last_differs = (linear ^ w->mss) & -linear >> 63;	/* none in the linear part is right, too */
+	return 0;
 }
 
-/* Sixteen of them. */
+/* Four of them. */
 NT_SUBPROG int nt_shinfo_members(struct nt_shinfo_walk *w)
 {
-#define FOUR (nt_shinfo_member(w) && nt_shinfo_member(w) && nt_shinfo_member(w) && nt_shinfo_member(w))
-	return FOUR && FOUR && FOUR && FOUR;
-#undef FOUR
+	if (!w || !w->next)
+		return 0;
+	nt_shinfo_member(w);
+	nt_shinfo_member(w);
+	nt_shinfo_member(w);
+	nt_shinfo_member(w);
+	return 0;
 }
 
 /* Where the length of the first fragment lies in the shared info, and how far the next one's is away. */
@@ -145,49 +152,61 @@ NT_INLINE __u32 nt_shinfo_frag_at(__u32 *step)
 	return first;
 }
 
-/* Bytes in fragments and list; NT_SHINFO_UNDECIDED: there are more than we walk. */
-NT_SUBPROG __u64 nt_shinfo_sum(__u64 addr, const struct nt_shinfo *s, __u32 mss)
+/* Adds fragments and list up. */
+NT_SUBPROG int nt_shinfo_sum(struct nt_shinfo_event *e, struct nt_shinfo_walk *w)
 {
-	struct nt_shinfo_walk w = { .next = s ? s->frag_list : 0, .mss = mss };
-	struct sk_buff *skb = (void *)addr;
-	__u32 i, len, step;
+	struct sk_buff *skb;
+	__u32 i, step, len;
 	__u64 at;
 
-	if (!s)
-		return NT_SHINFO_UNDECIDED;
+	if (!e || !w)
+		return 0;
+	skb = (void *)e->skb;
 	at = (__u64)BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, end) + nt_shinfo_frag_at(&step);
 #pragma unroll
 	for (i = 0; i < NT_SHINFO_FRAGS; i++) {
-		if (i >= s->nr_frags)
+		if (i >= e->after.nr_frags)
 			break;
-		if (!bpf_probe_read_kernel(&len, sizeof(len), (void *)at))
-			w.sum += len;
+		len = 0;
+		bpf_probe_read_kernel(&len, sizeof(len), (void *)at);
+		w->sum += len;
 		at += step;
 	}
-	(void)(nt_shinfo_members(&w) && nt_shinfo_members(&w) && nt_shinfo_members(&w) && nt_shinfo_members(&w));
-	return w.sum | (w.next || s->nr_frags > NT_SHINFO_FRAGS ? NT_SHINFO_UNDECIDED : 0) |
-	       (w.bad ? NT_SHINFO_BAD_MEMBER : 0);
+#pragma unroll
+	for (i = 0; i < NT_SHINFO_MEMBERS / 4; i++)
+		nt_shinfo_members(w);
+	w->more = w->next || e->after.nr_frags > NT_SHINFO_FRAGS;
+	return 0;
 }
 
-NT_INLINE __u32 nt_shinfo_check(__u64 addr, const struct nt_shinfo *s)
+/* What does not fit together: e->rules. */
+NT_SUBPROG int nt_shinfo_check(struct nt_shinfo_event *e)
 {
 	const __u64 types = nt_const(NT_CONST_TOOL2);
-	__u32 dodgy = types, fraglist = types >> 32, mss = 0, rules;
-	__u64 sum;
+	__u32 dodgy = types, fraglist = types >> 32;
+	struct nt_shinfo_walk *w;
 
-	rules = nt_shinfo_rules(s, s->gso_type & dodgy ? nt_shinfo_first_linear(s->frag_list) : 0, dodgy, fraglist);
-	if (!(nt_const(NT_CONST_TOOL0) & NT_SHINFO_DEEP) || !s->data_len)
-		return rules;
-	if ((s->gso_type & dodgy) && s->gso_size != NT_GSO_BY_FRAGS)
-		mss = s->gso_size;
-	sum = nt_shinfo_sum(addr, s, mss);
-	if (sum & NT_SHINFO_BAD_MEMBER)
-		rules |= NT_SHINFO_MEMBER;
-	if (sum & NT_SHINFO_UNDECIDED)
+	if (!e)
+		return 0;
+	e->rules = nt_shinfo_rules(&e->after, e->after.gso_type & dodgy ? nt_shinfo_first_linear(e->after.frag_list) : 0,
+				   dodgy, fraglist);
+	if (!(nt_const(NT_CONST_TOOL0) & NT_SHINFO_DEEP) || !e->after.data_len)
+		return 0;
+	w = nt_scratch_get(1);
+	if (!w)
+		return 0;
+	__builtin_memset(w, 0, sizeof(*w));
+	w->next = e->after.frag_list;
+	if ((e->after.gso_type & dodgy) && e->after.gso_size != NT_GSO_BY_FRAGS)
+		w->mss = e->after.gso_size;
+	nt_shinfo_sum(e, w);
+	if (w->mss && w->differs)
+		e->rules |= NT_SHINFO_MEMBER;
+	if (w->more)
 		nt_stat_add(NT_STAT_SHINFO_LONG, 1);
-	else if ((__u32)sum != s->data_len)
-		rules |= NT_SHINFO_LENGTHS;
-	return rules;
+	else if ((__u32)w->sum != e->after.data_len)
+		e->rules |= NT_SHINFO_LENGTHS;
+	return 0;
 }
 
 /* ---- the packet ---- */
@@ -207,8 +226,8 @@ NT_INLINE void nt_shinfo_dev(struct nt_cur *c, struct sk_buff *skb)
 	struct dst_entry *dst;
 
 	nt_cur_maybe_dev(false, c, skb);
-	if (c->flow.ifindex)
-		return;
+	if (c->bits & (NT_PKT_DEV | NT_PKT_IIF))
+		return;		/* it came from outside: its route's device is another one */
 	dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
 	if (dst)
 		nt_cur_dev(false, c, BPF_CORE_READ(dst, dev));
@@ -217,19 +236,11 @@ NT_INLINE void nt_shinfo_dev(struct nt_cur *c, struct sk_buff *skb)
 /* The UDP header is written after the packet was made: its ports are the flow's. */
 NT_INLINE void nt_shinfo_ports(struct nt_cur *c, const struct nt_shinfo_call *call)
 {
-	struct inet_cork_full *cork = (void *)call->flow;
-	struct flowi4 *fl4 = (void *)call->flow;
-
 	c->l4 = NT_NO_OFF;
 	if (c->flow.proto != 17 && c->flow.proto != 136)
 		return;
-	if (call->place == NT_SHINFO_AT_MAKE4) {
-		c->flow.sport = BPF_CORE_READ(fl4, uli.ports.sport);
-		c->flow.dport = BPF_CORE_READ(fl4, uli.ports.dport);
-	} else {
-		c->flow.sport = BPF_CORE_READ(cork, fl.u.ip6.uli.ports.sport);
-		c->flow.dport = BPF_CORE_READ(cork, fl.u.ip6.uli.ports.dport);
-	}
+	c->flow.sport = call->sport;
+	c->flow.dport = call->dport;
 	c->bits |= NT_PKT_PORTS;
 }
 
@@ -254,15 +265,16 @@ NT_SUBPROG int nt_shinfo_parse(__u64 addr, __u32 how, const struct nt_shinfo_cal
 	return 0;
 }
 
-NT_INLINE bool nt_shinfo_wanted(__u64 addr, __u32 how, const struct nt_shinfo_call *call)
+/* 1: the filter takes it. */
+NT_SUBPROG int nt_shinfo_wanted(__u64 addr, __u32 how, const struct nt_shinfo_call *call)
 {
 	struct nt_cur *c;
 
 	if (!nt_const(NT_CONST_FILTER) && !nt_const(NT_CONST_PCAP))
-		return true;
+		return 1;
 	nt_shinfo_parse(addr, how, call);
 	c = nt_cur_get();
-	return c && nt_filter(c);
+	return c && nt_filter(c) ? 1 : 0;
 }
 
 NT_INLINE bool nt_shinfo_is_vxlan(const struct nt_cur *c)
@@ -297,15 +309,25 @@ NT_INLINE void nt_shinfo_inner(__u64 addr, struct nt_cur *c, struct nt_shinfo_ev
 	e->inner_bits = c->bits;
 }
 
+/* Who and what: the members from ts_ns on that are no state. */
 NT_SUBPROG int nt_shinfo_packet(__u64 addr, __u32 how, const struct nt_shinfo_call *call, struct nt_shinfo_event *e)
 {
 	struct nt_cur *c = nt_cur_get();
+	__u64 id;
 
 	if (!c || !e)
 		return 0;
+	e->ts_ns = bpf_ktime_get_ns();
+	e->cpu = bpf_get_smp_processor_id();
+	id = bpf_get_current_pid_tgid();
+	e->pid = id >> 32;
+	e->tid = id;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	nt_shinfo_parse(addr, how, call);
 	nt_cur_l4(c);
 	nt_pkt_fill(c, &e->pkt);
+	if (!(c->bits & NT_PKT_DEV))	/* a number alone tells nobody which namespace's device it is */
+		e->pkt.flow.ifindex = 0;
 	e->pkt.gso_size = e->after.gso_size;
 	e->pkt.gso_segs = e->after.gso_segs;
 	if (nt_const(NT_CONST_TOOL0) & NT_SHINFO_INNER)
@@ -324,31 +346,22 @@ NT_INLINE void nt_shinfo_count(const struct nt_shinfo_event *e)
 	nt_stat_add(NT_STAT_EVENTS, 1);
 }
 
-/* Counts an event, and shows it if it is to be shown. The packet's headers are read for the first one. */
-NT_SUBPROG int nt_shinfo_tell(void *ctx, __u32 how, const struct nt_shinfo_call *call, struct nt_shinfo_event *e)
+NT_INLINE bool nt_shinfo_hidden(const struct nt_shinfo_event *e)
 {
-	const __u64 tool = nt_const(NT_CONST_TOOL0);
+	return (nt_const(NT_CONST_TOOL0) & NT_SHINFO_GSO_ONLY) && !e->before.gso_size && !e->after.gso_size;
+}
 
-	if (!e)
-		return 0;
-	if ((tool & NT_SHINFO_GSO_ONLY) && !e->before.gso_size && !e->after.gso_size)
+/* Counts an event, and shows it if it is to be shown. */
+NT_SUBPROG int nt_shinfo_tell(void *ctx, struct nt_shinfo_event *e)
+{
+	if (!e || nt_shinfo_hidden(e))
 		return 0;
 	nt_shinfo_count(e);
-	if (!(tool >> (e->what & 15) & 1))
+	if (!(nt_const(NT_CONST_TOOL0) >> (e->what & 15) & 1))
 		return 0;
 	if (nt_rate_limited()) {
 		nt_stat_add(NT_STAT_SHINFO_RATE_LIMITED, 1);
 		return 0;
-	}
-	if (!e->ts_ns) {
-		__u64 id = bpf_get_current_pid_tgid();
-
-		e->ts_ns = bpf_ktime_get_ns();
-		e->cpu = bpf_get_smp_processor_id();
-		e->pid = id >> 32;
-		e->tid = id;
-		bpf_get_current_comm(e->comm, sizeof(e->comm));
-		nt_shinfo_packet(e->skb, how, call, e);
 	}
 	nt_emit(ctx, e, sizeof(*e));
 	return 0;
@@ -388,18 +401,23 @@ NT_INLINE __u32 nt_shinfo_what(const struct nt_shinfo_event *e, __u32 how)
 	return how & NT_SHINFO_ENTERS ? NT_SHINFO_WHATS : NT_SHINFO_ACCESS;
 }
 
-/* Whose work a change is: place, since. */
-NT_INLINE void nt_shinfo_blame(struct nt_shinfo_event *e, __u32 how)
+/* What has happened, and whose work it is: what, place, since. */
+NT_SUBPROG int nt_shinfo_judge(struct nt_shinfo_event *e, __u32 how)
 {
-	struct nt_shinfo_call *c = nt_shinfo_calls_top();
+	struct nt_shinfo_call *c;
 
+	if (!e)
+		return 0;
+	e->what = nt_shinfo_what(e, how);
 	e->seen_at = e->place = how & 0xff;
 	if (how & NT_SHINFO_LEAVES || e->what == NT_SHINFO_ACCESS)
-		return;
+		return 0;
+	c = nt_shinfo_calls_top();
 	if (c && c->skb == e->skb)
 		e->place = c->place;
 	else
 		e->since = e->history & 0xff;
+	return 0;
 }
 
 /* ---- following ---- */
@@ -442,7 +460,6 @@ NT_SUBPROG int nt_shinfo_see(void *ctx, __u64 addr, __u32 how, const struct nt_s
 {
 	struct nt_shinfo_event *e = nt_scratch_get(0);
 	struct nt_shinfo_track *t;
-	__u32 rules;
 
 	if (!e || !addr)
 		return 0;
@@ -454,22 +471,20 @@ NT_SUBPROG int nt_shinfo_see(void *ctx, __u64 addr, __u32 how, const struct nt_s
 	e->before = t->s;
 	e->history = t->history;
 	nt_shinfo_read(addr, &e->after);
-	e->what = nt_shinfo_what(e, how);
-	nt_shinfo_blame(e, how);
-	rules = nt_shinfo_check(addr, &e->after);
+	nt_shinfo_judge(e, how);
+	nt_shinfo_check(e);
 	nt_shinfo_keep(t, e, how);
-	e->rules = rules;
-	rules &= ~t->told;
-	t->told |= rules;
-	if (!rules && e->what == NT_SHINFO_WHATS)
+	if (!(e->rules & ~t->told) && e->what == NT_SHINFO_WHATS)
 		return 0;
 	e->stack_id = call ? call->stack_id : nt_shinfo_stack(ctx);
-	if (e->what != NT_SHINFO_WHATS)
-		nt_shinfo_tell(ctx, how, call, e);
-	if (!rules)
+	nt_shinfo_packet(addr, how, call, e);
+	if (e->what < NT_SHINFO_WHATS)
+		nt_shinfo_tell(ctx, e);
+	if (!(e->rules & ~t->told))
 		return 0;
+	t->told |= e->rules;
 	e->what = NT_SHINFO_INCONSISTENT;
-	nt_shinfo_tell(ctx, how, call, e);
+	nt_shinfo_tell(ctx, e);
 	return 0;
 }
 
@@ -478,16 +493,14 @@ NT_INLINE bool nt_shinfo_pair(const __u32 place)
 	return nt_const(NT_CONST_TOOL1) >> place & 1;
 }
 
-/* A function begins with a packet, or will make one (skb 0). */
-NT_INLINE int nt_shinfo_enter(void *ctx, __u64 skb, const __u32 place, __u64 flow)
+/* A function begins with a packet. */
+NT_INLINE int nt_shinfo_enter(void *ctx, __u64 skb, const __u32 place)
 {
-	struct nt_shinfo_track *t = NULL;
+	struct nt_shinfo_track *t;
 	struct nt_shinfo_call *c;
 
-	if (skb) {
-		nt_shinfo_see(ctx, skb, place | (nt_shinfo_pair(place) ? NT_SHINFO_ENTERS : 0), NULL);
-		t = bpf_map_lookup_elem(&nt_shinfos, &skb);
-	}
+	nt_shinfo_see(ctx, skb, place | (nt_shinfo_pair(place) ? NT_SHINFO_ENTERS : 0), NULL);
+	t = bpf_map_lookup_elem(&nt_shinfos, &skb);
 	if (!nt_shinfo_pair(place))
 		return 0;
 	c = nt_shinfo_calls_push();
@@ -495,11 +508,22 @@ NT_INLINE int nt_shinfo_enter(void *ctx, __u64 skb, const __u32 place, __u64 flo
 		return 0;
 	c->skb = t ? skb : 0;
 	c->born_ns = t ? t->born_ns : 0;
-	c->flow = flow;
 	c->place = place;
-	c->stack_id = -1;
-	if (t || flow)
-		c->stack_id = nt_shinfo_stack(ctx);
+	c->stack_id = t ? nt_shinfo_stack(ctx) : -1;
+	return 0;
+}
+
+/* A function begins that makes a packet: whose ports are those of the flow, which it clears at its end. */
+NT_INLINE int nt_shinfo_begin(void *ctx, const __u32 place, union flowi_uli *flow)
+{
+	struct nt_shinfo_call *c = nt_shinfo_pair(place) ? nt_shinfo_calls_push() : NULL;
+
+	if (!c)
+		return 0;
+	c->place = place;
+	c->sport = BPF_CORE_READ(flow, ports.sport);
+	c->dport = BPF_CORE_READ(flow, ports.dport);
+	c->stack_id = nt_shinfo_stack(ctx);
 	return 0;
 }
 

@@ -50,7 +50,7 @@ path_options() { echo "--src-ip 10.77.0.1 --dst-ip 10.77.0.2 --rx-iface va --tx-
 options() {
     case $1 in
         iface_netstat) echo "--interface va --interval 1000" ;;
-        eth_drop) echo "--rate 0" ;;
+        eth_drop | skb_frag_list_watcher) echo "--rate 0" ;;
         *_drop_detector) path_options ;;
         vxlan_tracer) echo "--summary --interval 1000" ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
@@ -149,6 +149,7 @@ if in_a nft 'add table inet t { chain p { type filter hook prerouting priority 0
     measure trace_conntrack "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
     in_a nft flush ruleset
 fi
+measure skb_frag_list_watcher "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure trace_ip_defrag "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
 measure tcp_rtt_inflight_hist "--rport 1" "" "--lport 5000"
 measure tcp_perf_observer "--rport 1" "" "--lport 5000"

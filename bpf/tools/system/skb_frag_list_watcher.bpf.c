@@ -10,7 +10,7 @@ NT_LICENSE;
 #define BOTH_ENDS(stem, place, skb, args...)						\
 NT_FUNC(stem##_in, ##args)								\
 {											\
-	return nt_shinfo_enter(ctx, (__u64)(skb), NT_SHINFO_AT_##place, 0);		\
+	return nt_shinfo_enter(ctx, (__u64)(skb), NT_SHINFO_AT_##place);		\
 }											\
 NT_RET(stem##_out, 2, __u64 ret)							\
 {											\
@@ -28,9 +28,9 @@ BOTH_ENDS(merge, GRO_RECEIVE, p, struct sk_buff *p)
 BOTH_ENDS(merge_list, GRO_LIST, p, struct sk_buff *p)
 BOTH_ENDS(reassemble, REASM, head, void *queue, struct sk_buff *head)
 
-NT_FUNC(make4_in, void *sk, void *flow)
+NT_FUNC(make4_in, void *sk, struct flowi4 *flow)
 {
-	return nt_shinfo_enter(ctx, 0, NT_SHINFO_AT_MAKE4, (__u64)flow);
+	return nt_shinfo_begin(ctx, NT_SHINFO_AT_MAKE4, (void *)((__u64)flow + bpf_core_field_offset(struct flowi4, uli)));
 }
 
 NT_RET(make4_out, 4, __u64 ret)
@@ -40,7 +40,8 @@ NT_RET(make4_out, 4, __u64 ret)
 
 NT_FUNC(make6_in, void *sk, void *queue, void *cork)
 {
-	return nt_shinfo_enter(ctx, 0, NT_SHINFO_AT_MAKE6, (__u64)cork);
+	return nt_shinfo_begin(ctx, NT_SHINFO_AT_MAKE6,
+			       (void *)((__u64)cork + bpf_core_field_offset(struct inet_cork_full, fl.u.ip6.uli)));
 }
 
 NT_RET(make6_out, 4, __u64 ret)

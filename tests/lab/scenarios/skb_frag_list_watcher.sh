@@ -46,48 +46,35 @@ datagrams() {
     lab_wait_exit server 10
 }
 
-# --- large datagrams: made with a list, sent as fragments --------------------------------------------
 ethtool_in() { in_ns "$1" ethtool -K "$2" "${@:3}" >/dev/null; }
+
+# --- large datagrams: made with a list, sent as fragments, put together again by connection tracking ----------
 ethtool_in a va sg off
-nt_start_in a made skb_frag_list_watcher --check deep --rate 0 -s 10.77.1.1
-nt_start_in a six skb_frag_list_watcher --check deep --rate 0 -d fd77:2::2 --dst-port 5000 -t
-nt_start_in a dev skb_frag_list_watcher --exclude-access --rate 0 -i va
-nt_start_in a none skb_frag_list_watcher --rate 0 --dst-port 5001 udp
-datagrams $N 8000 10.77.2.2 fd77:2::2
-for name in made six dev none; do nt_stop $name; lost_zero $name; done
-check "IPv4: made with a list" "$(number made __ip_make_skb create)" == $N
-check "IPv4: sent without" "$(number made ip_do_fragment clear)" == $N
-check_jq "nothing is inconsistent" made '.[-1].inconsistent == 0 and .[-1].long_lists == 0'
-check_jq "IPv4: as they are made" made 'map(select(.function == "__ip_make_skb")) | length == '$N' and all(
-    .event == "CREATE" and .before.frag_list == null and (.after.frag_list | startswith("0x")) and
-    .after.len_bytes == 8028 and .after.nr_frags == 0 and .after.data_len_bytes == 8028 - 1500 and .ifname == "va" and
-    .protocol == "udp" and .src_ip == "10.77.1.1" and .dst_ip == "10.77.2.2" and .src_port == 4000 and
-    .dst_port == 5000 and .comm == "python3" and .rules == [])'
-check_jq "IPv4: as they are cut" made 'map(select(.function == "ip_do_fragment" and .event == "CLEAR")) |
-    all(.after.frag_list == null and (.before.frag_list | startswith("0x")) and .before.len_bytes == 8028 and
-    .after.len_bytes <= 1514 and .after.data_len_bytes == 0 and .seen_at == "net_dev_queue" and .ifname == "va")'
-check "IPv6: made with a list" "$(number six __ip6_make_skb create)" == $N
-check "IPv6: sent without" "$(number six ip6_fragment clear)" == $N
-check_jq "IPv6: ports, stacks" six 'map(select(.function == "__ip6_make_skb")) | all(.dst_ip == "fd77:2::2" and
-    .src_port == 4000 and .dst_port == 5000 and (.stack | any(test("^udpv6_sendmsg"))))'
-check "by device: IPv4" "$(number dev __ip_make_skb create) $(number dev ip_do_fragment clear)" == "$N $N"
-check "by device: IPv6" "$(number dev __ip6_make_skb create) $(number dev ip6_fragment clear)" == "$N $N"
-check_jq "without ACCESS" dev 'all(.event != "ACCESS")'
-check_jq "another port" none '.[-1] | .create == 0 and .clear == 0 and .events == 0'
-
-# --- fragments that connection tracking puts together ---------------------------------------------------
 in_b nft 'add table inet t; add chain inet t c { type filter hook prerouting priority 0; }; add rule inet t c ct state invalid drop'
-nt_start_in b reassembled skb_frag_list_watcher --check deep --rate 0
+nt_start_in a large skb_frag_list_watcher --check deep --rate 0 --dst-port 5000 -t
 datagrams $N 8000 10.77.2.2 fd77:2::2
-nt_stop reassembled
-lost_zero reassembled
+nt_stop large
+lost_zero large
 in_b nft delete table inet t
-check "put together, both versions" "$(number reassembled inet_frag_reasm_finish create)" == $((2 * N))
-check_jq "what they are" reassembled 'map(select(.function == "inet_frag_reasm_finish" and .event == "CREATE")) |
+check "IPv4: made with a list" "$(number large __ip_make_skb create)" == $N
+check "IPv4: sent without" "$(number large ip_do_fragment clear)" == $N
+check "IPv6: made with a list" "$(number large __ip6_make_skb create)" == $N
+check "IPv6: sent without" "$(number large ip6_fragment clear)" == $N
+check "put together, both versions" "$(number large inet_frag_reasm_finish create)" == $((2 * N))
+check_jq "as they are made" large 'map(select(.function == "__ip_make_skb" or .function == "__ip6_make_skb")) | all(
+    .event == "CREATE" and .before.frag_list == null and (.after.frag_list | startswith("0x")) and
+    .after.len_bytes == (if .ip_version == 4 then 8028 else 8048 end) and .after.nr_frags == 0 and .ifname == "va" and
+    .protocol == "udp" and .src_port == 4000 and .dst_port == 5000 and .comm == "python3" and .rules == [] and
+    (.stack | any(test("^udp(v6)?_sendmsg")))) and (group_by(.ip_version) | map([.[0].src_ip, .[0].dst_ip, length])) ==
+    [["10.77.1.1", "10.77.2.2", '$N'], ["fd77:1::1", "fd77:2::2", '$N']]'
+check_jq "as they are cut" large 'map(select(.event == "CLEAR")) | length == '$((2 * N))' and
+    all(.after.frag_list == null and (.before.frag_list | startswith("0x")) and .before.len_bytes > 8000 and
+    .after.len_bytes <= 1514 and .after.data_len_bytes == 0 and .seen_at == "net_dev_queue" and .ifname == "va")'
+check_jq "as they are put together" large 'map(select(.function == "inet_frag_reasm_finish" and .event == "CREATE")) |
     group_by(.ip_version) | map([.[0].ip_version, length]) == [[4, '$N'], [6, '$N']]'
-check_jq "nothing is inconsistent" reassembled '.[-1].inconsistent == 0'
+check_jq "nothing is inconsistent" large '.[-1].inconsistent == 0 and .[-1].long_lists == 0'
 
-# --- a TCP stream -----------------------------------------------------------------------------------------
+# --- a TCP stream, and in the same run GRO by list, which is taken apart where it goes on ---------------------------
 ethtool_in a va sg on gso on tso on
 cat >"$WORK/tcp.py" <<'PY'
 import socket, sys
@@ -105,56 +92,52 @@ else:
 PY
 bg_in b tcp_server python3 "$WORK/tcp.py" server
 wait_for 30 grep -q ready tcp_server.out
-nt_start stream skb_frag_list_watcher --check deep --rate 0 -p tcp
+nt_start_in r list skb_frag_list_watcher --check deep --rate 0
 in_a python3 "$WORK/tcp.py" client
-settle a b
-nt_stop stream
-lost_zero stream
 lab_wait_exit tcp_server 10
-check_jq "TCP: nothing is inconsistent" stream '.[-1] | .inconsistent == 0 and .create == .clear and .packets > 20'
-
-# --- GRO by list, taken apart where it goes on; pulled until nothing is left (veth has GRO from 5.13 on) ------
+# veth has GRO from 5.13 on
 if kernel_at_least 5.13; then
     ethtool_in a va tx-udp-segmentation off tso off
     ethtool_in r ra gro on rx-gro-list on
     ethtool_in r rb tx-gso-list off
-    settle a r b
-    nt_start_in r list skb_frag_list_watcher --check deep --rate 0
     bg_in b server python3 "$WORK/udp.py" server $((10 * N)) 1000 0 10.77.2.2
     wait_for 30 grep -q ready server.out
     in_a python3 "$WORK/udp.py" client $N 10000 1000 10.77.2.2
     wait_for 30 grep -q done server.out
     lab_wait_exit server 10
-    nt_stop list
-    lost_zero list
+fi
+settle a r b
+nt_stop list
+lost_zero list
+check_jq "nothing is inconsistent" list '.[-1] | .inconsistent == 0 and .packets > 20'
+check_jq "TCP: no list" list 'map(select(.protocol == "tcp")) == []'
+if kernel_at_least 5.13; then
     check "GRO makes lists" "$(number list skb_gro_receive_list create)" == $N
     check "and adds to them" "$(number list skb_gro_receive_list modify)" == $((8 * N))
     check "they are taken apart" "$(number list skb_segment_list clear)" == $N
     check "forwarded with them" "$(number list ip_forward access)" == $N
-    check_jq "GSO of lists" list 'map(select(.function == "skb_segment_list" and .event == "CLEAR")) | all(
-        .before.gso_type | test("FRAGLIST")) and all(.before.gso_segs == 10 and .before.gso_size_bytes == 1000)'
-    check_jq "nothing is inconsistent" list '.[-1].inconsistent == 0'
+    check_jq "GSO of lists" list 'map(select(.function == "skb_segment_list" and .event == "CLEAR")) | length == '$N' and
+        all(.before.gso_segs == 10 and .before.gso_size_bytes == 1000 and (.before.gso_type | test("FRAGLIST")))'
 
+    # --- a list that a pull uses up is missing later; the text ------------------------------------------------------
     if have_module act_pedit && have_module cls_matchall; then
         tc -n r qdisc add dev ra clsact
         tc -n r filter add dev ra ingress matchall action pedit munge offset 224 u32 set 0 pipe action drop
-        nt_start_in r pulled skb_frag_list_watcher --rate 0 --exclude-access
-        nt_start_text wrong skb_frag_list_watcher -g -v
+        lab_spawn wrong txt nsenter --net=/run/netns/r "$NETTRACE" skb_frag_list_watcher -v --exclude-access
+        lab_wait_line wrong "$WORK/wrong.txt" '^skb_frag_list_watcher'
         in_a python3 "$WORK/udp.py" client $N 200 100 10.77.2.2
         settle a r b
-        nt_stop pulled
         nt_stop wrong
-        lost_zero pulled
-        check "a pull uses lists up" "$(number pulled __pskb_pull_tail clear)" == $N
-        check_jq "that does not fit together" pulled '.[-1].inconsistent == '$N' and (map(select(.event == "INCONSISTENT")) |
-            length == '$N' and all(.function == "__pskb_pull_tail" and .after.gso_size_bytes == 100 and
-            .rules == ["to be segmented by its frag_list, which is not there"] and
-            (.history | any(. == "skb_gro_receive_list"))))'
-        check "text: the rule" "$(grep -c '^    to be segmented by its frag_list' wrong.txt)" == $N
-        check "text: lines fit" "$(awk 'length > 100' wrong.txt | wc -l)" == 0
-        head -n 30 wrong.txt
-        grep -A 14 INCONSISTENT wrong.txt | head -n 16
-        tail -n 12 wrong.txt
+        head -n 22 wrong.txt
+        grep -A 14 -m 1 INCONSISTENT wrong.txt
+        tail -n 9 wrong.txt
+        tc -n r qdisc del dev ra clsact
+        check "a pull uses lists up" "$(grep -cE ' CLEAR +__pskb_pull_tail +frag_list 0x[0-9a-f]+ -> none$' wrong.txt)" == $N
+        check "that does not fit together" "$(grep -cE ' INCONSISTENT +__pskb_pull_tail ' wrong.txt)" == $N
+        check "the rule" "$(grep -c '^    to be segmented by its frag_list, which is not there$' wrong.txt)" == $N
+        check "the way" "$(grep -A 8 INCONSISTENT wrong.txt | grep -c '^        skb_gro_receive_list$')" == $N
+        check "the table" "$(tail -n 1 wrong.txt)" =~ "^all +$N +$N +0 +0 +$N$"
+        check "lines fit" "$(awk 'length > 100' wrong.txt | wc -l)" == 0
     fi
 fi
 
