@@ -237,6 +237,7 @@ NT_INLINE void nt_shinfo_dev(struct nt_cur *c, struct sk_buff *skb)
 NT_INLINE void nt_shinfo_ports(struct nt_cur *c, const struct nt_shinfo_call *call)
 {
 	c->l4 = NT_NO_OFF;
+	c->eth_type = 0;	/* or the filter parses once more */
 	if (c->flow.proto != 17 && c->flow.proto != 136)
 		return;
 	c->flow.sport = call->sport;

@@ -30,8 +30,8 @@ enum nt_prog_kind {
 enum nt_hook_type { NT_HOOK_TP, NT_HOOK_FUNC, NT_HOOK_RET, NT_HOOK_USER, NT_HOOK_USER_RET };
 enum nt_need {
 	NT_REQUIRED,	/* without it the tool cannot run: exit 3 */
-	NT_OPTIONAL,	/* without it .loss is what the user does not see; with a .group: at least
-			 * one hook of the group is needed, else exit 3 */
+	NT_OPTIONAL,	/* without it .loss is what the user does not see; with a .group (words for
+			 * the user): at least one hook of the group is needed, else exit 3 */
 	NT_VARIANT,	/* member of .group: all hooks of one .variant are needed, the lowest
 			 * variant that works is taken, no variant: exit 3 */
 };

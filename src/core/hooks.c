@@ -266,8 +266,10 @@ int nt_plan_choose(struct nt_run *r, struct nt_err *err)
 
 		if (h->hook->need == NT_VARIANT)
 			fails = choose_variant(p, h->hook->group) != 0;
-		if (h->hook->need == NT_OPTIONAL && h->hook->group)
-			fails = !some_work(p, h->hook->group);
+		if (h->hook->need == NT_OPTIONAL && h->hook->group && !some_work(p, h->hook->group))
+			return nt_err_set(err, NT_EXIT_UNSUPPORTED, ENOTSUP,
+				"cannot attach any hook of those needed: %s: %s: %s: see nettrace doctor %s",
+				h->hook->group, h->hook->targets, h->why, r->tool->name);
 		if (fails)
 			return nt_err_set(err, NT_EXIT_UNSUPPORTED, ENOTSUP,
 				"cannot attach the required hook: %s (%s): %s: see nettrace doctor %s",

@@ -94,7 +94,8 @@ static void help_hooks(FILE *f, const struct nt_tool *t)
 		const struct nt_hook *h = &t->hooks[i];
 		static const char *const need[] = { "required", "optional", "one set of" };
 
-		fprintf(f, "  %-44s %s\n", h->targets, need[h->need]);
+		fprintf(f, "  %-44s %s\n", h->targets,
+			h->need == NT_OPTIONAL && h->group ? h->group : need[h->need]);
 		if (h->loss)
 			fprintf(f, "      without it not seen: %s\n", h->loss);
 	}

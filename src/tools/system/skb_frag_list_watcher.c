@@ -52,8 +52,8 @@ static bool has_ipv6(const void *o)
 	RETURN(program, function, NULL, nt_shinfo_both_ends, text),				\
 	ENTRY(program "_in", function, in_group, NULL, text)
 #define PASSES(program, function, text) ENTRY(program, function, NULL, NULL, text)
-#define MAKER "maker"		/* one of them at least: who makes lists */
-#define TAKER "taker"		/* and who takes them apart */
+#define MAKER "one that makes lists"
+#define TAKER "one that takes lists apart"
 #define MADE6 "lists of large IPv6 datagrams as they are made"
 
 static const struct nt_hook hooks[] = {
@@ -84,9 +84,9 @@ static const struct nt_hook hooks[] = {
 	{ .stem = "dropped", .type = NT_HOOK_TP, .targets = "skb:kfree_skb", .need = NT_REQUIRED, .flags = NT_HOOK_EOL },
 	{ .stem = "consumed", .type = NT_HOOK_TP, .targets = "skb:consume_skb", .need = NT_REQUIRED, .flags = NT_HOOK_EOL },
 	{ .stem = "freed", .type = NT_HOOK_FUNC, .targets = "__kfree_skb", .need = NT_OPTIONAL, .flags = NT_HOOK_EOL,
-	  .loss = "ends of some packets: another one at their address seems to have changed" },
+	  .loss = "ends of some packets: what is at their address next seems changed" },
 	{ .stem = "partly_freed", .type = NT_HOOK_FUNC, .targets = "kfree_skb_partial", .need = NT_OPTIONAL,
-	  .flags = NT_HOOK_EOL, .loss = "ends of some merged packets: another one at their address seems to have changed" },
+	  .flags = NT_HOOK_EOL, .loss = "ends of some merged packets: what is at their address next seems changed" },
 };
 
 const struct nt_tool nt_tool_skb_frag_list_watcher = {
@@ -94,7 +94,7 @@ const struct nt_tool nt_tool_skb_frag_list_watcher = {
 	.aliases = "skb_frag_list_watcher.py|skb_frag_list_watcher_kprobe_only.py|skb_frag_list_watcher_kprobe_only|"
 		   "skb_frag_list_watcher_kprobe",
 	.group = NT_GROUP_SYSTEM,
-	.summary = "which function makes, changes or loses the list of skbs (frag_list) of a packet",
+	.summary = "which function makes, changes or loses a packet's frag_list",
 	.help =
 	"A packet may carry others in skb_shinfo()->frag_list: merged by GRO, reassembled of fragments, or a\n"
 	"large datagram on its way to be fragmented. Who changes the list and not the lengths and GSO fields\n"
