@@ -235,6 +235,15 @@ SEC("kretprobe") int stem##__kretprobe(struct pt_regs *ctx)				\
 NT_GATED(false, stem##__body(ctx, false, PT_REGS_RC(ctx)))				\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ret)
 
+/* For a function whose number of arguments differs among kernels: get(ctx) finds the value for fexit. */
+#define NT_RET_BY(stem, get, ret)							\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ret);				\
+SEC("fexit") int stem##__fexit(__u64 *ctx)						\
+NT_GATED(false, stem##__body(ctx, true, get(ctx)))					\
+SEC("kretprobe") int stem##__kretprobe(struct pt_regs *ctx)				\
+NT_GATED(false, stem##__body(ctx, false, PT_REGS_RC(ctx)))				\
+NT_INLINE int stem##__body(void *ctx, const bool direct, ret)
+
 /* Entry and return of a function of user space: stem__uprobe, stem__uretprobe. */
 #define NT_USER(stem, args...)								\
 NT_INLINE int stem##__body(void *ctx, const bool direct, ##args);			\

@@ -39,6 +39,8 @@ int nt_btf_memory(const void *data, size_t size, char path[32]);
 bool nt_btf_split(const struct nt_btf *b);	/* continues another's types */
 
 bool nt_btf_has_func(const struct nt_btf *b, const char *name);
+/* Number of arguments of a function; -ENOENT. */
+int nt_btf_func_args(const struct nt_btf *b, const char *name);
 bool nt_btf_has_struct(const struct nt_btf *b, const char *name);
 /* Number of arguments of a tracepoint as its programs see them; -ENOENT. */
 int nt_btf_tp_args(const struct nt_btf *b, const char *tracepoint);

@@ -119,6 +119,7 @@ struct nt_shinfo_cfg {
 /* NT_CONST_TOOL0: bit for each enum nt_shinfo_what that is shown, and these. NT_CONST_TOOL1: bit for each place
  * of which entry and return are hooked. NT_CONST_TOOL2: SKB_GSO_DODGY | SKB_GSO_FRAGLIST << 32.
  * NT_CONST_TOOL3: events a second. */
+#define NT_SHINFO_MAKE6_OF_3 (1ULL << 63)	/* NT_CONST_TOOL1: __ip6_make_skb() has three arguments */
 enum nt_shinfo_switch {
 	NT_SHINFO_STACKS = 1 << 16,
 	NT_SHINFO_DEEP = 1 << 17,	/* walk fragments and list */

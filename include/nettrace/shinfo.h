@@ -29,8 +29,9 @@ struct nt_gso_names {		/* SKB_GSO_* of this kernel, by bit, without the prefix; 
 };
 void nt_gso_names_default(struct nt_gso_names *n);
 void nt_gso_names_add(struct nt_gso_names *n, const char *name, uint32_t value);
-/* From the BTF that the run uses, where it has them. */
-void nt_gso_names_read(struct nt_gso_names *n, const char *btf);
+/* From a kernel's BTF, where it has them. */
+struct nt_btf;
+void nt_gso_names_read(struct nt_gso_names *n, const struct nt_btf *btf);
 uint32_t nt_gso_bit(const struct nt_gso_names *n, const char *name);	/* 0: this kernel has no such */
 /* "TCPV4,DODGY"; "-": none. Returns buf. */
 const char *nt_gso_text(const struct nt_gso_names *n, uint32_t gso_type, char *buf, size_t size);

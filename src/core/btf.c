@@ -239,6 +239,15 @@ bool nt_btf_has_func(const struct nt_btf *b, const char *name)
 	return b && find_type(b, BTF_KIND_FUNC, name);
 }
 
+int nt_btf_func_args(const struct nt_btf *b, const char *name)
+{
+	const struct btf_type *t = b ? find_type(b, BTF_KIND_FUNC, name) : NULL;
+
+	if (t)
+		t = nt_btf_type(b, t->type);
+	return t && BTF_INFO_KIND(t->info) == BTF_KIND_FUNC_PROTO ? (int)BTF_INFO_VLEN(t->info) : -ENOENT;
+}
+
 bool nt_btf_has_struct(const struct nt_btf *b, const char *name)
 {
 	return b && find_type(b, BTF_KIND_STRUCT, name);

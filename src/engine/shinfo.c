@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nettrace/btf.h"
 #include "nettrace/vxlan.h"
 
 #define FORGET_NS 60000000000ULL	/* last seen; addresses of packets that end unseen are used again sooner */
@@ -95,15 +96,31 @@ static uint64_t switches(struct nt_run *r)
 	return tool;
 }
 
+/* What the kernel's BTF tells, once: configure() runs before each load. */
+static void read_btf(struct nt_run *r)
+{
+	struct nt_shinfo_run *p = nt_run_priv(r);
+	struct nt_btf_place place;
+	struct nt_btf *b = NULL;
+
+	if (p->gso.name[0][0])
+		return;
+	if (!nt_btf_find(&place, nt_run_common(r)->btf))
+		nt_btf_open(&b, place.path, NULL);
+	nt_gso_names_read(&p->gso, b);
+	p->make6_of_3 = nt_btf_func_args(b, "__ip6_make_skb") == 3;
+	nt_btf_close(b);
+	nt_btf_place_close(&place);
+}
+
 static int configure(struct nt_run *r, struct nt_err *err)
 {
 	struct nt_shinfo_run *p = nt_run_priv(r);
 
 	(void)err;
-	if (!p->gso.name[0][0])
-		nt_gso_names_read(&p->gso, nt_run_common(r)->btf);
+	read_btf(r);
 	nt_run_const(r, NT_CONST_TOOL0, switches(r));
-	nt_run_const(r, NT_CONST_TOOL1, pairs(r));
+	nt_run_const(r, NT_CONST_TOOL1, pairs(r) | (p->make6_of_3 ? NT_SHINFO_MAKE6_OF_3 : 0));
 	nt_run_const(r, NT_CONST_TOOL2, nt_gso_bit(&p->gso, "DODGY") |
 		     (uint64_t)nt_gso_bit(&p->gso, "FRAGLIST") << 32);
 	nt_run_const(r, NT_CONST_TOOL3, opts_of(r)->rate);

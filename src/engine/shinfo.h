@@ -9,6 +9,7 @@
 struct nt_shinfo_run {		/* private data */
 	struct nt_gso_names gso;
 	struct nt_sweep sweep;
+	bool make6_of_3;	/* arguments of __ip6_make_skb() */
 };
 /* stack: zero terminated, NULL: none. */
 void nt_shinfo_show_event(struct nt_run *r, const struct nt_shinfo_event *e, const uint64_t *stack);

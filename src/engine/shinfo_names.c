@@ -30,17 +30,10 @@ static void add(void *arg, const char *name, uint32_t value)
 	nt_gso_names_add(arg, name, value);
 }
 
-void nt_gso_names_read(struct nt_gso_names *n, const char *btf)
+void nt_gso_names_read(struct nt_gso_names *n, const struct nt_btf *btf)
 {
-	struct nt_btf *b = NULL;
-	struct nt_btf_place p;
-
 	nt_gso_names_default(n);
-	if (!nt_btf_find(&p, btf))
-		nt_btf_open(&b, p.path, NULL);
-	nt_btf_enum_with(b, "SKB_GSO_TCPV4", add, n);
-	nt_btf_close(b);
-	nt_btf_place_close(&p);
+	nt_btf_enum_with(btf, "SKB_GSO_TCPV4", add, n);
 }
 
 uint32_t nt_gso_bit(const struct nt_gso_names *n, const char *name)

@@ -122,9 +122,11 @@ static void detail_text(struct nt_run *r, const struct nt_shinfo_event *e)
 		s->bits & NT_SHINFO_CLONED ? " cloned" : "");
 	if (s->gso_size == NT_GSO_BY_FRAGS)
 		nt_text(o, " gso by frag_list, %s", nt_gso_text(gso_of(r), s->gso_type, gso, sizeof(gso)));
-	else if (s->gso_size)
+	else if (s->gso_size && s->gso_segs)
 		nt_text(o, " gso %u x %u bytes, %s", s->gso_segs, s->gso_size,
 			nt_gso_text(gso_of(r), s->gso_type, gso, sizeof(gso)));
+	else if (s->gso_size)	/* GRO counts at the end */
+		nt_text(o, " gso %u bytes, %s", s->gso_size, nt_gso_text(gso_of(r), s->gso_type, gso, sizeof(gso)));
 	if (e->before.bits & NT_SHINFO_KNOWN && e->before.data_len != s->data_len)
 		nt_text(o, "; before data_len %u", e->before.data_len);
 	nt_text(o, "\n");

@@ -44,7 +44,22 @@ NT_FUNC(make6_in, void *sk, void *queue, void *cork)
 			       (void *)((__u64)cork + bpf_core_field_offset(struct inet_cork_full, fl.u.ip6.uli)));
 }
 
-NT_RET(make6_out, 4, __u64 ret)
+/* It has three arguments from 7.0 or so on, before four. The comments keep the loads apart. */
+NT_INLINE __u64 made6(__u64 *ctx)
+{
+	__u64 ret;
+
+	if (nt_const(NT_CONST_TOOL1) & NT_SHINFO_MAKE6_OF_3) {
+		ret = *(volatile __u64 *)&ctx[3];
+		asm volatile("# three" : "+r"(ret));
+	} else {
+		ret = *(volatile __u64 *)&ctx[4];
+		asm volatile("# four" : "+r"(ret));
+	}
+	return ret;
+}
+
+NT_RET_BY(make6_out, made6, __u64 ret)
 {
 	return nt_shinfo_leave(ctx, NT_SHINFO_AT_MAKE6, ret);
 }
