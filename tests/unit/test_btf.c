@@ -163,6 +163,12 @@ static void test_split(const struct nt_btf *base, const struct blob *base_blob)
 	nt_btf_close(b);
 }
 
+static void find_dodgy(void *arg, const char *name, uint32_t value)
+{
+	if (!strcmp(name, "SKB_GSO_DODGY"))
+		*(uint32_t *)arg = value;
+}
+
 static void find_no_socket(void *arg, const char *name, uint32_t value)
 {
 	if (!strcmp(name, "SKB_DROP_REASON_NO_SOCKET"))
@@ -171,7 +177,7 @@ static void find_no_socket(void *arg, const char *name, uint32_t value)
 
 static void test_vmlinux(void)
 {
-	uint32_t no_socket = 0;
+	uint32_t no_socket = 0, dodgy = 0;
 	struct nt_btf *b;
 	int err = nt_btf_open(&b, VMLINUX, NULL);
 	struct nt_btf_place p;
@@ -186,6 +192,10 @@ static void test_vmlinux(void)
 	CHECK(nt_btf_tp_args(b, "kfree_skb") >= 2, "kfree_skb has two arguments or more");
 	err = nt_btf_enum(b, "skb_drop_reason", find_no_socket, &no_socket);
 	CHECK(err == -ENOENT || no_socket > 0, "drop reasons, where there are any, have NO_SOCKET");
+	CHECK_U64((uint64_t)nt_btf_func_args(b, "ip_rcv"), 4, "arguments of a function");
+	CHECK(nt_btf_func_args(b, "no_kernel_has_this") == -ENOENT, "of none");
+	CHECK(!nt_btf_enum_with(b, "SKB_GSO_TCPV4", find_dodgy, &dodgy) && dodgy == 2, "an enum without a name");
+	CHECK(nt_btf_enum_with(b, "SKB_GSO_DODGY", find_dodgy, &dodgy) == -ENOENT, "by its first enumerator only");
 	nt_btf_close(b);
 	CHECK(!nt_btf_find(&p, NULL) && p.from == NT_BTF_KERNEL && !strcmp(p.path, VMLINUX),
 	      "it is found");
