@@ -105,6 +105,12 @@ NT_FUNC(freed, struct sk_buff *skb)
 	return nt_shinfo_end((__u64)skb);
 }
 
+/* Received data that was read, and what another CPU is to free: no tracepoint tells. */
+NT_FUNC(deferred, struct sk_buff *skb)
+{
+	return nt_shinfo_end((__u64)skb);
+}
+
 NT_FUNC(partly_freed, struct sk_buff *skb)
 {
 	return nt_shinfo_end((__u64)skb);

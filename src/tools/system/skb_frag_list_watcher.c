@@ -85,6 +85,9 @@ static const struct nt_hook hooks[] = {
 	{ .stem = "consumed", .type = NT_HOOK_TP, .targets = "skb:consume_skb", .need = NT_REQUIRED, .flags = NT_HOOK_EOL },
 	{ .stem = "freed", .type = NT_HOOK_FUNC, .targets = "__kfree_skb", .need = NT_OPTIONAL, .flags = NT_HOOK_EOL,
 	  .loss = "ends of some packets: what is at their address next seems changed" },
+	{ .stem = "deferred", .type = NT_HOOK_FUNC, .targets = "skb_attempt_defer_free|__kfree_skb_defer",
+	  .need = NT_OPTIONAL, .flags = NT_HOOK_EOL,
+	  .loss = "ends of received packets: what is at their address next seems changed" },
 	{ .stem = "partly_freed", .type = NT_HOOK_FUNC, .targets = "kfree_skb_partial", .need = NT_OPTIONAL,
 	  .flags = NT_HOOK_EOL, .loss = "ends of some merged packets: what is at their address next seems changed" },
 };
