@@ -1,12 +1,13 @@
 # Lists of skbs in known numbers: large datagrams, fragments put together, GRO by list; a TCP stream with none.
 # ci: 6.12
-# timeout: 300
+# timeout: 600
 
 need_kprobes
 need_cmd python3 ethtool nft
 topo_router
 nft_warm
 N=20
+LAB_START_SECONDS=240    # thirty programs, which a busy machine takes long to verify
 # function NAME FUNCTION EVENT: that number in the end record
 number() { jq_get "$1" "[.[-1].functions[] | select(.function == \"$2\").$3] | add // 0"; }
 cat >"$WORK/udp.py" <<'PY'
