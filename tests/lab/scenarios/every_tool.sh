@@ -1,5 +1,5 @@
 # Every tool: what doctor says is what running it does.
-# ci: 5.10 new
+# ci: new
 # where: guest host
 # timeout: 800
 

@@ -1,7 +1,7 @@
 # Pings through Open vSwitch's internal port, and without it: every stage of both legs, upcalls with a known delay,
 # each delay in its part, what is lost or comes twice.
 # clock: instructions
-# ci: new
+# ci: 6.1
 # timeout: 900
 
 need_kprobes
