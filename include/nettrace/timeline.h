@@ -50,6 +50,39 @@ int nt_timeline_backlog_check(struct nt_run *r, struct nt_err *err);
 /* For a tool's check() of those about two legs: devices, and which of the addresses is the initiator. */
 int nt_timeline_legs_check(struct nt_run *r, struct nt_err *err);
 
+/* Rows of hooks that tools share. */
+#define NT_TL_FILTERS (NT_HOOK_ENTRY | NT_HOOK_BYTES)
+#define NT_TL_NO_STAGE(name) "the stage " name
+#define NT_TL_FUNC(name, function, what) \
+	{ .stem = name, .type = NT_HOOK_FUNC, .targets = function, .need = NT_OPTIONAL, .loss = what }
+#define NT_TL_OVS(name, function, what) \
+	{ .stem = name, .type = NT_HOOK_FUNC, .targets = function, .need = NT_OPTIONAL, \
+	  .wanted = nt_timeline_has_ovs, .loss = what }
+/* Between IP and the uplink, both ways. */
+#define NT_TL_HOOKS_PATH \
+	NT_TL_OVS("internal_xmit", "internal_dev_xmit", NT_TL_NO_STAGE("internal_xmit")), \
+	{ .stem = "phy_queue", .type = NT_HOOK_TP, .targets = "net:net_dev_queue", .need = NT_REQUIRED }, \
+	{ .stem = "phy_rx", .type = NT_HOOK_TP, .targets = "net:netif_receive_skb", .need = NT_REQUIRED, \
+	  .flags = NT_TL_FILTERS }, \
+	{ .stem = "ovs_hook", .type = NT_HOOK_FUNC, .targets = "netdev_frame_hook", .need = NT_OPTIONAL, \
+	  .flags = NT_HOOK_PLAIN, .wanted = nt_timeline_has_ovs, .loss = NT_TL_NO_STAGE("ovs_hook") }, \
+	NT_TL_OVS("ovs_process", "ovs_dp_process_packet", NT_TL_NO_STAGE("ovs_process")), \
+	NT_TL_OVS("ovs_upcall", "ovs_dp_upcall", "upcalls: packets of unknown flows time out"), \
+	NT_TL_OVS("ovs_exec", "ovs_flow_key_extract_userspace", "what becomes of packets after an upcall"), \
+	NT_TL_OVS("ovs_send", "ovs_vport_send", NT_TL_NO_STAGE("ovs_send")), \
+	NT_TL_FUNC("backlog_enq", "enqueue_to_backlog", NT_TL_NO_STAGE("backlog_enq")), \
+	NT_TL_FUNC("backlog_deq", "__netif_receive_skb", NT_TL_NO_STAGE("backlog_deq")), \
+	NT_TL_FUNC("ip_rcv", "ip_rcv_core", NT_TL_NO_STAGE("ip_rcv (IPv4)")), \
+	NT_TL_FUNC("ip6_rcv", "ip6_rcv_core", NT_TL_NO_STAGE("ip_rcv (IPv6)"))
+/* The last stage of what is received. */
+#define NT_TL_HOOKS_L4 \
+	NT_TL_FUNC("tcp_rcv", "tcp_v4_rcv", "that TCP over IPv4 arrives"), \
+	NT_TL_FUNC("udp_rcv", "udp_rcv", "that UDP over IPv4 arrives"), \
+	NT_TL_FUNC("icmp_rcv", "icmp_rcv", "that ICMP arrives"), \
+	NT_TL_FUNC("tcp6_rcv", "tcp_v6_rcv", "that TCP over IPv6 arrives"), \
+	NT_TL_FUNC("udp6_rcv", "udpv6_rcv", "that UDP over IPv6 arrives"), \
+	NT_TL_FUNC("icmp6_rcv", "icmpv6_rcv", "that ICMPv6 arrives")
+
 /* The hooks of this host's path, with and without Open vSwitch. */
 #define NT_TL_N_HOOKS 24
 #define NT_TL_N_ALL_HOOKS 30	/* and those between and behind them */

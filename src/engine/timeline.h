@@ -97,6 +97,19 @@ bool nt_tl_details(const struct nt_run *r);
 void nt_tl_look_inside(struct nt_run *r);
 
 /* timeline_names.c */
+/* A pair of stages, or a sum of pairs, as a row of text. */
+struct nt_tl_text_row {
+	const char *from;
+	char to[48];
+	bool async;
+	uint64_t count, min, p50, p90, p99, max;	/* times in ns */
+	double share;
+};
+void nt_tl_text_fill(struct nt_tl_text_row *t, const char *from, const char *to, bool async, const struct nt_hist *h,
+		     double share);
+/* With a line that says what the asynchronous ones are; nothing if n is 0. */
+void nt_tl_text_table(struct nt_run *r, const char *title, struct nt_tl_text_row *row, size_t n);
+
 const char *nt_tl_stage_name(const struct nt_run *r, uint32_t direction, uint32_t stage);
 /* NT_TL_STAGES: no such stage. */
 uint32_t nt_tl_stage_by_name(const char *name, size_t len);

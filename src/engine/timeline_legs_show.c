@@ -214,33 +214,7 @@ static void figures_json(struct nt_run *r, struct nt_tl_figures *f)
 }
 
 /* ---- text ---- */
-struct text_row {
-	const char *from;
-	char to[48];
-	uint64_t count, min, p50, p90, p99, max;
-	double share;
-};
-
-#define R(member) offsetof(struct text_row, member)
-#define TIME(member) { .name = #member, .kind = NT_K_NS_AS_US, .off = R(member), .width = 8 }
-static const struct nt_field text_fields[] = {
-	{ .name = "from", .kind = NT_K_CSTR, .off = R(from), .width = 12 },
-	{ .name = "to", .kind = NT_K_STR, .off = R(to), .arg = sizeof(((struct text_row *)0)->to), .width = 12 },
-	{ .name = "count", .kind = NT_K_U64, .off = R(count), .flags = NT_F_GROUP },
-	TIME(min), TIME(p50), TIME(p90), TIME(p99), TIME(max),
-	{ .name = "share", .label = "share%", .kind = NT_K_F64, .off = R(share), .decimals = 1 },
-};
-
-static void put_row(struct text_row *t, const char *from, const char *to, const struct nt_hist *h, double share)
-{
-	*t = (struct text_row){
-		.from = from, .count = h->count, .min = h->count ? h->min : 0, .max = h->max, .share = share,
-		.p50 = nt_hist_quantile(h, .50), .p90 = nt_hist_quantile(h, .90), .p99 = nt_hist_quantile(h, .99),
-	};
-	snprintf(t->to, sizeof(t->to), "%s", to);
-}
-
-static size_t total_rows(const struct nt_tl_figures *f, uint32_t dir, struct text_row *row)
+static size_t total_rows(const struct nt_tl_figures *f, uint32_t dir, struct nt_tl_text_row *row)
 {
 	const struct { const char *from, *to; uint32_t part; } total[] = {
 		{ "request", "(leg 1)", NT_TL_LEG1 },
@@ -253,34 +227,25 @@ static size_t total_rows(const struct nt_tl_figures *f, uint32_t dir, struct tex
 		const struct nt_hist *h = total_of(f, dir, total[i].part);
 
 		if (h && h->count)
-			put_row(&row[n++], total[i].from, total[i].to, h, share_of(f, dir, h));
+			nt_tl_text_fill(&row[n++], total[i].from, total[i].to, false, h, share_of(f, dir, h));
 	}
 	return n;
 }
 
 static void table_text(struct nt_run *r, const struct nt_tl_figures *f, uint32_t dir)
 {
-	static struct text_row row[NT_TL_PAIRS + 4];
+	static struct nt_tl_text_row row[NT_TL_PAIRS + 4];
 	const struct nt_tl_pair_row *pair;
 	size_t n = 0, at = 0;
-	bool async = false;
-	char to[48];
 
 	while ((pair = next_pair(f, dir, &at))) {
 		const struct nt_tl_pair *k = &pair->key;
 
-		snprintf(to, sizeof(to), "%s%s", to_name(r, k), nt_tl_async(k->from, k->to) ? " *" : "");
-		async |= nt_tl_async(k->from, k->to);
-		put_row(&row[n++], nt_tl_stage_name(r, k->direction, k->from), to, &pair->hist,
-			share_of(f, dir, &pair->hist));
+		nt_tl_text_fill(&row[n++], nt_tl_stage_name(r, k->direction, k->from), to_name(r, k),
+				nt_tl_async(k->from, k->to), &pair->hist, share_of(f, dir, &pair->hist));
 	}
 	n += total_rows(f, dir, &row[n]);
-	if (n)
-		nt_table(nt_run_out(r), nt_run_names(r), NULL,
-			 dir == NT_DIR_TX ? "\ntx, this host sends the request" : "\nrx, this host answers",
-			 text_fields, NT_COUNT(text_fields), row, sizeof(*row), n);
-	if (async)
-		nt_text(nt_run_out(r), "* async: a queue or a program lies between\n");
+	nt_tl_text_table(r, dir == NT_DIR_TX ? "\ntx, this host sends the request" : "\nrx, this host answers", row, n);
 }
 
 static void by_stage_text(struct nt_run *r, const char *what, const struct nt_tl_by_leg *v)

@@ -151,35 +151,50 @@ static void totals_json(struct nt_run *r, const struct nt_tl_figures *f)
 	nt_json_arr_end(o);
 }
 
-struct text_row {
-	const char *from;
-	char to[48];
-	uint64_t count, min, p50, p90, p99, max;
-	double share;
-};
-
-#define R(member) offsetof(struct text_row, member)
+#define R(member) offsetof(struct nt_tl_text_row, member)
 #define TIME(member) { .name = #member, .kind = NT_K_NS_AS_US, .off = R(member), .width = 8 }
 static const struct nt_field text_fields[] = {
 	{ .name = "from", .kind = NT_K_CSTR, .off = R(from), .width = 12 },
-	{ .name = "to", .kind = NT_K_STR, .off = R(to), .arg = sizeof(((struct text_row *)0)->to), .width = 12 },
+	{ .name = "to", .kind = NT_K_STR, .off = R(to), .arg = sizeof(((struct nt_tl_text_row *)0)->to), .width = 12 },
 	{ .name = "count", .kind = NT_K_U64, .off = R(count), .flags = NT_F_GROUP },
 	TIME(min), TIME(p50), TIME(p90), TIME(p99), TIME(max),
 	{ .name = "share", .label = "share%", .kind = NT_K_F64, .off = R(share), .decimals = 1 },
 };
 
-static void fill_row(struct nt_run *r, const struct nt_tl_figures *f, const struct nt_tl_pair_row *p, struct text_row *t)
+void nt_tl_text_fill(struct nt_tl_text_row *t, const char *from, const char *to, bool async, const struct nt_hist *h,
+		     double share)
+{
+	*t = (struct nt_tl_text_row){
+		.from = from, .async = async, .count = h->count, .min = h->count ? h->min : 0, .max = h->max,
+		.p50 = nt_hist_quantile(h, .50), .p90 = nt_hist_quantile(h, .90), .p99 = nt_hist_quantile(h, .99),
+		.share = share,
+	};
+	snprintf(t->to, sizeof(t->to), "%s%s", to, async ? " *" : "");
+}
+
+void nt_tl_text_table(struct nt_run *r, const char *title, struct nt_tl_text_row *row, size_t n)
+{
+	bool async = false;
+
+	for (size_t i = 0; i < n; i++)
+		async |= row[i].async;
+	if (n)
+		nt_table(nt_run_out(r), nt_run_names(r), NULL, title, text_fields, NT_COUNT(text_fields),
+			 row, sizeof(*row), n);
+	if (async)
+		nt_text(nt_run_out(r), "* async: a queue or a program lies between\n");
+}
+
+static void fill_row(struct nt_run *r, const struct nt_tl_figures *f, const struct nt_tl_pair_row *p,
+		     struct nt_tl_text_row *t)
 {
 	const struct nt_tl_pair *k = &p->key;
-	const struct nt_hist *h = &p->hist;
 
-	*t = (struct text_row){
-		.from = is_total(k) ? "total" : nt_tl_stage_name(r, k->direction, k->from),
-		.count = h->count, .min = h->min, .max = h->max, .share = share_of(f, p),
-		.p50 = nt_hist_quantile(h, .50), .p90 = nt_hist_quantile(h, .90), .p99 = nt_hist_quantile(h, .99),
-	};
-	snprintf(t->to, sizeof(t->to), "%s%s", is_total(k) ? "(all)" : nt_tl_stage_name(r, k->direction, k->to),
-		 !is_total(k) && nt_tl_async(k->from, k->to) ? " *" : "");
+	if (is_total(k))
+		nt_tl_text_fill(t, "total", "(all)", false, &p->hist, share_of(f, p));
+	else
+		nt_tl_text_fill(t, nt_tl_stage_name(r, k->direction, k->from), nt_tl_stage_name(r, k->direction, k->to),
+				nt_tl_async(k->from, k->to), &p->hist, share_of(f, p));
 }
 
 static const char *const titles[] = {
@@ -188,8 +203,7 @@ static const char *const titles[] = {
 
 static void stages_text(struct nt_run *r, const struct nt_tl_figures *f, uint32_t direction)
 {
-	static struct text_row row[NT_TL_PAIRS];
-	bool async = false;
+	static struct nt_tl_text_row row[NT_TL_PAIRS];
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->n_pairs; i++) {
@@ -197,14 +211,9 @@ static void stages_text(struct nt_run *r, const struct nt_tl_figures *f, uint32_
 
 		if (k->direction != direction || !f->pair[i].hist.count)
 			continue;
-		async |= nt_tl_async(k->from, k->to);
 		fill_row(r, f, &f->pair[i], &row[n++]);
 	}
-	if (n)
-		nt_table(nt_run_out(r), nt_run_names(r), NULL, titles[direction], text_fields, NT_COUNT(text_fields),
-			 row, sizeof(*row), n);
-	if (async)
-		nt_text(nt_run_out(r), "* async: a queue or a program lies between\n");
+	nt_tl_text_table(r, titles[direction], row, n);
 }
 
 /* --hist: each pair's distribution; else the whole's. */

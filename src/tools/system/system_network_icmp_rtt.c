@@ -33,34 +33,14 @@ static const struct nt_opt opts[] = {
 	{ .name = "max-entries", .def = "4096", .flags = NT_OPT_COMMON, .help = "sessions that can be under way at a time" },
 };
 
-#define NO_STAGE(name) "the stage " name " and its share of the time"
-#define FUNC(name, function, what) \
-	{ .stem = name, .type = NT_HOOK_FUNC, .targets = function, .need = NT_OPTIONAL, .loss = what }
-#define OVS(name, function, what) \
-	{ .stem = name, .type = NT_HOOK_FUNC, .targets = function, .need = NT_OPTIONAL, \
-	  .wanted = nt_timeline_has_ovs, .loss = what }
-
 static const struct nt_hook hooks[] = {
 	{ .stem = "ip_out", .type = NT_HOOK_FUNC, .targets = "__ip_local_out", .need = NT_REQUIRED,
-	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES },
+	  .flags = NT_TL_FILTERS },
 	{ .stem = "ip6_out", .type = NT_HOOK_FUNC, .targets = "__ip6_local_out", .need = NT_OPTIONAL,
-	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES, .loss = "pings by IPv6" },
-	OVS("internal_xmit", "internal_dev_xmit", NO_STAGE("internal_xmit")),
-	{ .stem = "phy_queue", .type = NT_HOOK_TP, .targets = "net:net_dev_queue", .need = NT_REQUIRED },
-	{ .stem = "phy_rx", .type = NT_HOOK_TP, .targets = "net:netif_receive_skb", .need = NT_REQUIRED,
-	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES },
-	{ .stem = "ovs_hook", .type = NT_HOOK_FUNC, .targets = "netdev_frame_hook", .need = NT_OPTIONAL,
-	  .flags = NT_HOOK_PLAIN, .wanted = nt_timeline_has_ovs, .loss = NO_STAGE("ovs_hook") },
-	OVS("ovs_process", "ovs_dp_process_packet", NO_STAGE("ovs_process")),
-	OVS("ovs_upcall", "ovs_dp_upcall", "upcalls: pings of unknown flows time out"),
-	OVS("ovs_exec", "ovs_flow_key_extract_userspace", "what becomes of packets after an upcall"),
-	OVS("ovs_send", "ovs_vport_send", NO_STAGE("ovs_send")),
-	FUNC("backlog_enq", "enqueue_to_backlog", NO_STAGE("backlog_enq")),
-	FUNC("backlog_deq", "__netif_receive_skb", NO_STAGE("backlog_deq")),
-	FUNC("ip_rcv", "ip_rcv_core", NO_STAGE("ip_rcv (IPv4)")),
-	FUNC("ip6_rcv", "ip6_rcv_core", NO_STAGE("ip_rcv (IPv6)")),
+	  .flags = NT_TL_FILTERS, .loss = "pings by IPv6" },
+	NT_TL_HOOKS_PATH,
 	{ .stem = "icmp_rcv", .type = NT_HOOK_FUNC, .targets = "icmp_rcv", .need = NT_REQUIRED },
-	FUNC("icmp6_rcv", "icmpv6_rcv", "that pings by IPv6 arrive: they time out"),
+	NT_TL_FUNC("icmp6_rcv", "icmpv6_rcv", "that pings by IPv6 arrive: they time out"),
 	{ .stem = "kfree_skb", .type = NT_HOOK_TP, .targets = "skb:kfree_skb", .need = NT_REQUIRED, .flags = NT_HOOK_EOL },
 };
 

@@ -25,30 +25,23 @@ static const struct nt_opt opts[] = {
 	{ .name = "interval", .letter = 'I', .def = "5", .flags = NT_OPT_COMMON },
 };
 
-#define FUNC(name, function, what) \
-	{ .stem = name, .type = NT_HOOK_FUNC, .targets = function, .need = NT_OPTIONAL, .loss = what }
-#define OVS(name, function, what) \
+#define OVS_ENTRY(name, function, what) \
 	{ .stem = name, .type = NT_HOOK_FUNC, .targets = function, .need = NT_OPTIONAL, \
-	  .wanted = nt_timeline_has_ovs, .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES, .loss = what }
+	  .wanted = nt_timeline_has_ovs, .flags = NT_TL_FILTERS, .loss = what }
 
 static const struct nt_hook hooks[] = {
-	OVS("ovs_send", "ovs_vport_send", "the stage ovs_send: packets begin at netif_rx"),
-	OVS("internal_recv", "internal_dev_recv", "the stage internal_recv"),
+	OVS_ENTRY("ovs_send", "ovs_vport_send", "the stage ovs_send: packets begin at netif_rx"),
+	OVS_ENTRY("internal_recv", "internal_dev_recv", "the stage internal_recv"),
 	{ .stem = "netif_rx", .type = NT_HOOK_TP, .targets = "net:netif_rx", .need = NT_REQUIRED,
-	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES },
+	  .flags = NT_TL_FILTERS },
 	{ .stem = "backlog_enq", .type = NT_HOOK_FUNC, .targets = "enqueue_to_backlog", .need = NT_REQUIRED },
-	FUNC("backlog_deq", "__netif_receive_skb", "the stage backlog_deq, and which CPU it was"),
+	NT_TL_FUNC("backlog_deq", "__netif_receive_skb", "the stage backlog_deq, and which CPU it was"),
 	{ .stem = "internal_rx", .type = NT_HOOK_TP, .targets = "net:netif_receive_skb", .need = NT_REQUIRED },
-	FUNC("ip_rcv", "ip_rcv_core", "the stage ip_rcv (IPv4)"),
-	FUNC("ip6_rcv", "ip6_rcv_core", "the stage ip_rcv (IPv6)"),
-	FUNC("ip_deliver", "ip_local_deliver", "the stage ip_deliver (IPv4)"),
-	FUNC("ip6_deliver", "ip6_input", "the stage ip_deliver (IPv6)"),
-	FUNC("tcp_rcv", "tcp_v4_rcv", "that TCP over IPv4 arrives"),
-	FUNC("udp_rcv", "udp_rcv", "that UDP over IPv4 arrives"),
-	FUNC("icmp_rcv", "icmp_rcv", "that ICMP arrives"),
-	FUNC("tcp6_rcv", "tcp_v6_rcv", "that TCP over IPv6 arrives"),
-	FUNC("udp6_rcv", "udpv6_rcv", "that UDP over IPv6 arrives"),
-	FUNC("icmp6_rcv", "icmpv6_rcv", "that ICMPv6 arrives"),
+	NT_TL_FUNC("ip_rcv", "ip_rcv_core", "the stage ip_rcv (IPv4)"),
+	NT_TL_FUNC("ip6_rcv", "ip6_rcv_core", "the stage ip_rcv (IPv6)"),
+	NT_TL_FUNC("ip_deliver", "ip_local_deliver", "the stage ip_deliver (IPv4)"),
+	NT_TL_FUNC("ip6_deliver", "ip6_input", "the stage ip_deliver (IPv6)"),
+	NT_TL_HOOKS_L4,
 	{ .stem = "kfree_skb", .type = NT_HOOK_TP, .targets = "skb:kfree_skb", .need = NT_REQUIRED, .flags = NT_HOOK_EOL },
 };
 

@@ -19,12 +19,8 @@ PY
 batch() { in_a python3 "$WORK/send.py" "$@"; }
 dropped() { awk '{ n += strtonum("0x" $2) } END { print n }' /proc/net/softnet_stat 2>/dev/null ||
     python3 -c 'print(sum(int(l.split()[1], 16) for l in open("/proc/net/softnet_stat")))'; }
-adds_up() {
-    check_jq "$1: every packet is counted once" "$1" '.[-1] | .started == .completed + .dropped_total + .elsewhere +
-        .timed_out_total + .superseded + .inside + .lost.map_full'
-    check_jq "$1: stages add up to the total" "$1" '.[-1] | ([.stages[].hist.sum] | add // 0) - (.total.hist.sum // 0) |
-        fabs < 0.01'
-}
+# shellcheck source=tests/lab/timeline.sh
+. "$LAB_DIR/timeline.sh"
 
 # --- each packet, IPv4, IPv6 and neither; only those of the device --------------------------
 nt_start_in b all $TOOL -i vb -I 1000

@@ -69,13 +69,8 @@ wait_for 60 grep -q ready sink.out
 
 SUMMARY=system_network_latency_summary
 DETAILS=system_network_latency_details
-# Every packet that began is in one counter, and the pairs of stages add up to the whole.
-adds_up() {
-    check_jq "$1: every packet is counted once" "$1" '.[-1] | .started == .completed + .dropped_total + .elsewhere +
-        .timed_out_total + .superseded + .inside + .lost.map_full'
-    check_jq "$1: stages add up to the total" "$1" '.[-1] | ([.stages[].hist.sum] | add // 0) - (.total.hist.sum // 0) |
-        fabs < 0.01'
-}
+# shellcheck source=tests/lab/timeline.sh
+. "$LAB_DIR/timeline.sh"
 
 # --- each packet once: two protocols of IP, three above, fragments, super-packets --------
 nt_start_in a tx $SUMMARY --phy-interface va --direction tx -i 1000

@@ -32,12 +32,8 @@ DETAILS=system_network_latency_details
 # The switch's own struct is known to kernels with BTF of modules (5.11).
 HAS_SEND=false
 if knows_type vport openvswitch; then HAS_SEND=true; fi
-adds_up() {
-    check_jq "$1: every packet is counted once" "$1" '.[-1] | .started == .completed + .dropped_total + .elsewhere +
-        .timed_out_total + .superseded + .inside + .lost.map_full'
-    check_jq "$1: stages add up to the total" "$1" '.[-1] | ([.stages[].hist.sum] | add // 0) - (.total.hist.sum // 0) |
-        fabs < 0.01'
-}
+# shellcheck source=tests/lab/timeline.sh
+. "$LAB_DIR/timeline.sh"
 pings() { in_a ping -n -q -c "$1" -i "${3:-0.01}" -W 5 "$2" >/dev/null; }
 
 # --- upcalls: nobody has a flow, and user space needs 50 ms ---------------------------------

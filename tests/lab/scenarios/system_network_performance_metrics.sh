@@ -9,12 +9,8 @@ need_module sch_netem sch_tbf
 modprobe -a sch_netem sch_tbf
 topo_pair
 TOOL=system_network_performance_metrics
-adds_up() {
-    check_jq "$1: every packet is counted once" "$1" '.[-1] | .started == .completed + .dropped_total + .elsewhere +
-        .timed_out_total + .superseded + .inside + .lost.map_full'
-    check_jq "$1: stages add up to the total" "$1" '.[-1] | ([.stages[].hist.sum] | add // 0) - (.total.hist.sum // 0) |
-        fabs < 0.01'
-}
+# shellcheck source=tests/lab/timeline.sh
+. "$LAB_DIR/timeline.sh"
 cat >"$WORK/send.py" <<'PY'
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -24,12 +24,8 @@ settle a b
 TOOL=system_network_rx_internal_latency
 FIRST='"netif_rx"'
 if knows_type vport openvswitch; then FIRST='"ovs_send", "internal_recv", "netif_rx"'; fi
-adds_up() {
-    check_jq "$1: every packet is counted once" "$1" '.[-1] | .started == .completed + .dropped_total + .elsewhere +
-        .timed_out_total + .superseded + .inside + .lost.map_full'
-    check_jq "$1: stages add up to the total" "$1" '.[-1] | ([.stages[].hist.sum] | add // 0) - (.total.hist.sum // 0) |
-        fabs < 0.01'
-}
+# shellcheck source=tests/lab/timeline.sh
+. "$LAB_DIR/timeline.sh"
 
 nt_start_in a all $TOOL -I 1000
 nt_start_in a each $TOOL -i br0 -t 0.001 --rate 0
