@@ -7,7 +7,7 @@
 
 struct nt_tcp_cfg {
 	__u32 sample;			/* number of the interval; its last bit chooses the map of connections */
-	__u32 pad;
+	__u32 consumed;			/* drop reason of what was not dropped; ~0: this kernel has none */
 };
 
 struct nt_tcp_key {			/* a connection, seen from this host */
@@ -121,6 +121,8 @@ enum nt_tcp_perf_stat {			/* retransmissions are in segments */
 	NT_STAT_TCP_RESETS_OUT = NT_STAT_TCP_FAIL0 + NT_TCP_FAILS,
 	NT_STAT_TCP_RESETS_IN,
 	NT_STAT_TCP_SUPPRESSED,		/* details over the limit */
+	NT_STAT_TCP_DROPS,		/* packets */
+	NT_STAT_TCP_DROPS_NORMAL,	/* freed at a place where that is normal, as when a socket closes */
 	NT_STAT_TCP_STATE0,
 	NT_STAT_TCP_END = NT_STAT_TCP_STATE0 + NT_TCP_KERNEL_STATES,
 };
@@ -132,7 +134,23 @@ struct nt_tcp_open {			/* a connection that is being opened, by its socket */
 	char comm[16];
 };
 
-enum nt_tcp_kind { NT_TCP_RTT, NT_TCP_CONNLAT, NT_TCP_FAILED, NT_TCP_RETRANS, NT_TCP_RESET_OUT, NT_TCP_RESET_IN };
+struct nt_tcp_drop {			/* key of a counter of packets */
+	__u64 location;			/* effective (drop.bpf.h) */
+	__u32 reason;
+	__u32 received;			/* 1: it came in by a device; 0: this host made it */
+};
+NT_ASSERT_SIZE(struct nt_tcp_drop, 16);
+#define NT_TCP_DROPS 256
+
+enum nt_tcp_kind {
+	NT_TCP_RTT,
+	NT_TCP_CONNLAT,
+	NT_TCP_FAILED,
+	NT_TCP_RETRANS,
+	NT_TCP_RESET_OUT,
+	NT_TCP_RESET_IN,
+	NT_TCP_DROP,
+};
 struct nt_tcp_event {
 	__u64 ts_ns;
 	struct nt_tcp_key key;
@@ -140,12 +158,13 @@ struct nt_tcp_event {
 	__u32 why;			/* enum nt_tcp_retrans; of a handshake: 1 if passive */
 	__u64 us;			/* round trip or handshake */
 	__u32 segments, error;		/* error: errno of a failed open */
+	struct nt_tcp_drop drop;
 	__u32 tcp_state, cpu;
 	__u32 pid, pad;			/* who opened it; 0: not known */
 	char comm[16];
 	struct nt_tcp_state state;
 };
-NT_ASSERT_SIZE(struct nt_tcp_event, 104 + 48);
+NT_ASSERT_SIZE(struct nt_tcp_event, 120 + 48);
 
 /* NT_CONST_TOOL2: least round trip that is shown, in its upper half that of handshakes (us);
  * NT_CONST_TOOL3: details a second. */

@@ -6,10 +6,11 @@
 #ifndef NETTRACE_TCP_H
 #define NETTRACE_TCP_H
 
-#include "nettrace/run.h"
+#include "nettrace/drop.h"
 
 /* The first member of every such tool's options. */
 struct nt_tcp_opts {
+	struct nt_drop_opts drop;	/* first, unset: places are judged as by the drop tools */
 	struct nt_prefix laddr, raddr;
 	struct nt_ports lport, rport;
 	uint32_t sample_rate;

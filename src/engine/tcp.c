@@ -73,8 +73,9 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 {
 	struct nt_tcp_priv *p = nt_run_priv(r);
 
-	(void)err;
 	clear(&p->last);
+	if (nt_tcp_desc_of(r)->perf)
+		nt_tcp_drops_prepare(r, err);
 	p->cfg.sample = 0;
 	return write_cfg(r);
 }
@@ -117,6 +118,8 @@ static void read_figures(struct nt_run *r, struct nt_tcp_figures *f)
 		f->stat[i] = nt_run_stat(r, i);
 	for (uint32_t i = 0; i < NT_TCP_HISTS; i++)
 		nt_run_hist(r, "nt_tcp_hists", i, &f->hist[i]);
+	if (nt_tcp_desc_of(r)->perf)
+		nt_tcp_drops_read(r, f);
 	if (opts_of(r)->bw_hist || opts_of(r)->grid)
 		read_tables(r, &f->tables);
 }
@@ -129,6 +132,7 @@ static void subtract(struct nt_tcp_figures *f, const struct nt_tcp_figures *was)
 		if (was->hist[i].count)
 			nt_hist_diff(&f->hist[i], &f->hist[i], &was->hist[i]);
 	}
+	nt_tcp_drops_subtract(f, was);
 	for (size_t i = 0; i < NT_TCP_BW_STEPS; i++)
 		f->tables.bw[i] -= was->tables.bw[i];
 	for (size_t i = 0; i < NT_TCP_GRID * NT_TCP_GRID; i++)
@@ -204,6 +208,7 @@ static void release(struct nt_run *r)
 	struct nt_tcp_priv *p = nt_run_priv(r);
 
 	nt_stream_free(p->stream);
+	nt_drop_free_places(p->places);
 	nt_tcp_rows_free(&p->now.rows);
 	nt_tcp_rows_free(&p->all);
 }

@@ -18,10 +18,16 @@ struct nt_tcp_rows {
 	uint64_t left_out;		/* rows that fell out, those of a connection at each time */
 };
 
+struct nt_tcp_drop_row {
+	struct nt_tcp_drop key;
+	uint64_t packets;
+};
 struct nt_tcp_figures {			/* of all connections */
 	uint64_t stat[NT_STAT_MAX];
 	struct nt_hist hist[NT_TCP_HISTS];
 	struct nt_tcp_tables tables;
+	struct nt_tcp_drop_row drop[NT_TCP_DROPS];	/* tcp_perf_observer */
+	size_t n_drops;
 };
 struct nt_tcp_report {
 	struct nt_tcp_figures fig;
@@ -31,6 +37,7 @@ struct nt_tcp_report {
 
 struct nt_tcp_priv {
 	struct nt_tcp_cfg cfg;
+	struct nt_drop_places *places;	/* tcp_perf_observer */
 	struct nt_tcp_figures last;	/* since the start, at the last report */
 	struct nt_tcp_report now;
 	struct nt_tcp_rows all;
@@ -74,6 +81,15 @@ void nt_tcp_hists_text(struct nt_run *r, const struct nt_tcp_report *rep);
 const char *nt_tcp_count_text(uint64_t v, const char *one, char *buf, size_t size);
 /* tcp_perf.c */
 void nt_tcp_perf_show(struct nt_run *r, const struct nt_tcp_report *rep);
+/* tcp_drops.c */
+/* What drops are judged by, in the kernel. */
+void nt_tcp_drops_prepare(struct nt_run *r, struct nt_err *err);
+void nt_tcp_drops_read(struct nt_run *r, struct nt_tcp_figures *f);
+/* f becomes what came since was. */
+void nt_tcp_drops_subtract(struct nt_tcp_figures *f, const struct nt_tcp_figures *was);
+void nt_tcp_drops_show(struct nt_run *r, const struct nt_tcp_report *rep);
+/* "NO_SOCKET", or of a kernel without reasons the function that dropped it. */
+const char *nt_tcp_drop_why(struct nt_run *r, const struct nt_tcp_drop *d, char *buf, size_t size);
 /* tcp_event.c */
 int nt_tcp_stream_open(struct nt_run *r);
 void nt_tcp_event_show(struct nt_run *r, const struct nt_tcp_event *e);

@@ -10,13 +10,13 @@ struct shown {
 	struct nt_tcp_event e;
 	char local[64], remote[64], what[64];
 	const char *local_p, *remote_p, *what_p, *state_p, *error_p;
-	uint32_t rtt, handshake, failed, retrans, known, slow_start_ended;	/* has_mask 1: the event has it */
+	uint32_t rtt, handshake, failed, retrans, dropped, known, slow_start_ended;	/* has_mask 1: the event has it */
 };
 #define S(member) offsetof(struct shown, member)
 
 static const struct nt_field fields[] = {
 	{ .name = "time", .kind = NT_K_TS, .off = S(e.ts_ns) },
-	{ .name = "kind", .kind = NT_K_ENUM, .off = S(e.kind), .names = "rtt|connlat|failed|retrans|reset_out|reset_in",
+	{ .name = "kind", .kind = NT_K_ENUM, .off = S(e.kind), .names = "rtt|connlat|failed|retrans|reset_out|reset_in|drop",
 	  .width = 7, .flags = NT_F_LEFT },
 	{ .name = "local", .kind = NT_K_CSTR, .off = S(local_p), .width = 16, .flags = NT_F_LEFT | NT_F_NO_JSON },
 	{ .name = "remote", .kind = NT_K_CSTR, .off = S(remote_p), .width = 16, .flags = NT_F_LEFT | NT_F_NO_JSON },
@@ -39,6 +39,12 @@ static const struct nt_field fields[] = {
 	  .has_off = S(retrans), .has_mask = 1, .flags = NT_F_NO_TEXT },
 	{ .name = "segments", .kind = NT_K_U32, .off = S(e.segments), .has_off = S(retrans), .has_mask = 1,
 	  .flags = NT_F_NO_TEXT },
+	{ .name = "direction", .kind = NT_K_ENUM, .off = S(e.drop.received), .names = "out|in", .has_off = S(dropped),
+	  .has_mask = 1, .flags = NT_F_NO_TEXT },
+	{ .name = "drop_reason", .kind = NT_K_REASON, .off = S(e.drop.reason), .has_off = S(dropped), .has_mask = 1,
+	  .flags = NT_F_NO_TEXT },
+	{ .name = "drop_location", .kind = NT_K_KSYM, .off = S(e.drop.location), .has_off = S(dropped), .has_mask = 1,
+	  .flags = NT_F_NO_TEXT },
 	{ .name = "cwnd_segments", .label = "cwnd", .kind = NT_K_U32, .off = S(e.state.cwnd), .width = 5,
 	  .has_off = S(known), .has_mask = 1 },
 	{ .name = "ssthresh_segments", .kind = NT_K_U32, .off = S(e.state.ssthresh),
@@ -47,7 +53,8 @@ static const struct nt_field fields[] = {
 	  .has_off = S(known), .has_mask = 1 },
 	{ .name = "srtt_us", .kind = NT_K_U32, .off = S(e.state.srtt_us), .has_off = S(known), .has_mask = 1,
 	  .flags = NT_F_NO_TEXT },
-	{ .name = "state", .kind = NT_K_CSTR, .off = S(state_p), .width = 11, .flags = NT_F_LEFT },
+	{ .name = "state", .kind = NT_K_CSTR, .off = S(state_p), .width = 11, .has_off = S(e.tcp_state), .has_mask = ~0U,
+	  .flags = NT_F_LEFT },
 	{ .name = "pid", .kind = NT_K_U32, .off = S(e.pid), .flags = NT_F_NO_TEXT | NT_F_IF_NONZERO },
 	{ .name = "comm", .kind = NT_K_COMM, .off = S(e.comm), .flags = NT_F_LEFT | NT_F_IF_NONZERO },
 	{ .name = "cpu", .kind = NT_K_U32, .off = S(e.cpu), .flags = NT_F_NO_TEXT },
@@ -62,12 +69,12 @@ const char *nt_tcp_end_text(const uint8_t *addr, __be16 port, char *buf, size_t 
 	return buf;
 }
 
-static void fill_what(struct shown *s)
+static void fill_what(struct nt_run *r, struct shown *s)
 {
 	static const char *const why[NT_TCP_RETRANS_KINDS] = { "SYN", "SYN-ACK", "timeout", "fast",
 							     "loss probe", "other" };
 	const struct nt_tcp_event *e = &s->e;
-	char time[24];
+	char time[24], why_text[56];
 
 	nt_fmt_ns(e->us * 1000, time, sizeof(time));
 	switch (e->kind) {
@@ -83,6 +90,10 @@ static void fill_what(struct shown *s)
 		break;
 	case NT_TCP_RTT:
 		snprintf(s->what, sizeof(s->what), "%s", time);
+		break;
+	case NT_TCP_DROP:
+		snprintf(s->what, sizeof(s->what), "%s %s", e->drop.received ? "in" : "out",
+			 nt_tcp_drop_why(r, &e->drop, why_text, sizeof(why_text)));
 		break;
 	default:
 		snprintf(s->what, sizeof(s->what), "-");
@@ -113,10 +124,11 @@ void nt_tcp_event_show(struct nt_run *r, const struct nt_tcp_event *e)
 	s.handshake = e->kind == NT_TCP_CONNLAT;
 	s.failed = e->kind == NT_TCP_FAILED;
 	s.retrans = e->kind == NT_TCP_RETRANS;
+	s.dropped = e->kind == NT_TCP_DROP;
 	s.known = e->state.mss != 0;
 	s.slow_start_ended = s.known && e->state.ssthresh < 0x7fffffff;	/* TCP_INFINITE_SSTHRESH */
 	s.what_p = s.what;
-	fill_what(&s);
+	fill_what(r, &s);
 	nt_stream_event(p->stream, &s);
 	nt_run_event_shown(r);
 }

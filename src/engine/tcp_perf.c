@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Report of tcp_perf_observer: handshakes, causes of retransmissions, resets, states. */
+/* Report of tcp_perf_observer: handshakes, causes of retransmissions, resets, drops, states. */
 #include <stdio.h>
 #include <string.h>
 
@@ -71,6 +71,7 @@ static void json(struct nt_run *r, const struct nt_tcp_report *rep)
 	json_opens(o, rep);
 	nt_json_u64(o, "resets_sent", nt_tcp_stat(rep, NT_STAT_TCP_RESETS_OUT));
 	nt_json_u64(o, "resets_received", nt_tcp_stat(rep, NT_STAT_TCP_RESETS_IN));
+	nt_tcp_drops_show(r, rep);
 	nt_json_u64(o, "details_suppressed", nt_tcp_stat(rep, NT_STAT_TCP_SUPPRESSED));
 	nt_tcp_hists_json(r, rep);
 }
@@ -143,6 +144,7 @@ static void text(struct nt_run *r, const struct nt_tcp_report *rep)
 
 	text_opens(r, rep);
 	text_retransmitted(r, rep);
+	nt_tcp_drops_show(r, rep);
 	text_states(r, rep);
 	if (nt_tcp_stat(rep, NT_STAT_TCP_SUPPRESSED))
 		nt_text(o, "%s details over --detail-rate were not shown\n",

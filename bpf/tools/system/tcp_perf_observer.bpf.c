@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How connections fare: round trips, handshakes, retransmissions, resets, states; the bad ones one by one. */
+/* How connections fare: round trips, handshakes, retransmissions, resets, drops, states; the bad ones one by one. */
+#include "lib/drop.bpf.h"
 #include "lib/emit.bpf.h"
 #include "lib/rate.bpf.h"
 #include "lib/tcp.bpf.h"
@@ -33,6 +34,14 @@ struct {
 	__type(key, __u64);
 	__type(value, struct nt_tcp_open);
 } nt_tcp_opens SEC(".maps");
+
+/* Packets by place, reason and direction. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NT_TCP_DROPS);
+	__type(key, struct nt_tcp_drop);
+	__type(value, __u64);
+} nt_tcp_drops SEC(".maps");
 
 /* ---- details ---- */
 /* In the scratch behind the work: its key is that of the event. NULL: none is wanted now. */
@@ -309,8 +318,23 @@ NT_TP(receive_reset, struct sock *sk)
 	return 0;
 }
 
-/* Of a packet that was received: its destination is this end. False: no TCP. */
-NT_INLINE bool key_of_packet(struct sk_buff *skb, struct nt_tcp_key *k)
+/* The namespace of a packet's socket, its device, or its route: TCP takes the device away from what it has received. */
+NT_INLINE __u32 netns_of_packet(struct nt_cur *c, struct sk_buff *skb)
+{
+	struct sock *sk = BPF_CORE_READ(skb, sk);
+	struct dst_entry *dst;
+
+	if (sk)
+		return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	nt_cur_maybe_dev(false, c, skb);
+	if (c->bits & NT_PKT_DEV)
+		return c->flow.netns;
+	dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);	/* SKB_DST_NOREF */
+	return BPF_CORE_READ(dst, dev, nd_net.net, ns.inum);
+}
+
+/* Of a packet that was received, this end is the destination; else the source. False: no TCP. */
+NT_INLINE bool key_of_packet(struct sk_buff *skb, struct nt_tcp_key *k, bool received)
 {
 	struct nt_cur *c = nt_cur_get();
 
@@ -321,11 +345,11 @@ NT_INLINE bool key_of_packet(struct sk_buff *skb, struct nt_tcp_key *k)
 	nt_cur_l4(c);
 	if (!(c->bits & NT_PKT_PORTS) || c->flow.proto != 6)
 		return false;
-	__builtin_memcpy(k->laddr, c->flow.daddr, 16);
-	__builtin_memcpy(k->raddr, c->flow.saddr, 16);
-	k->lport = c->flow.dport;
-	k->rport = c->flow.sport;
-	k->netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
+	__builtin_memcpy(k->laddr, received ? c->flow.daddr : c->flow.saddr, 16);
+	__builtin_memcpy(k->raddr, received ? c->flow.saddr : c->flow.daddr, 16);
+	k->lport = received ? c->flow.dport : c->flow.sport;
+	k->rport = received ? c->flow.sport : c->flow.dport;
+	k->netns = netns_of_packet(c, skb);
 	return true;
 }
 
@@ -348,7 +372,7 @@ NT_TP(send_reset, void *socket, void *packet)
 	/* TIME_WAIT, LISTEN and NEW_SYN_RECV are no connections, or no whole sockets. */
 	if (state && state != 6 && state != 10 && state != 12)
 		nt_tcp_key_of(false, sk, &w->key);
-	else if (!key_of_packet(skb, &w->key))
+	else if (!key_of_packet(skb, &w->key, true))
 		return 0;
 	if (!nt_tcp_match(&w->key))
 		return 0;
@@ -356,6 +380,52 @@ NT_TP(send_reset, void *socket, void *packet)
 	e = detail(w, NT_TCP_RESET_OUT);
 	if (e) {
 		e->tcp_state = state;
+		nt_emit(ctx, e, sizeof(*e));
+	}
+	return 0;
+}
+
+/* ---- drops ---- */
+NT_INLINE void count_drop(const struct nt_tcp_drop *d)
+{
+	__u64 none = 0, *n = nt_row(&nt_tcp_drops, d, &none);
+
+	nt_stat_add(NT_STAT_TCP_DROPS, 1);
+	if (n)
+		__sync_fetch_and_add(n, 1);
+}
+
+/* Did it come in by a device? The first receive function writes skb_iif; a change of namespace clears it. */
+NT_INLINE bool was_received(struct sk_buff *skb)
+{
+	return BPF_CORE_READ(skb, skb_iif) != 0;
+}
+
+NT_TP(kfree_skb, struct sk_buff *skb, void *location)
+{
+	struct nt_tcp_work *w = nt_tcp_work_get();
+	struct nt_drop d = { .location_raw = (__u64)location, .reason = nt_drop_reason(ctx) };
+	struct nt_tcp_drop key = { .reason = d.reason, .received = was_received(skb) };
+	struct nt_tcp_event *e;
+	__u32 zero = 0;
+	struct nt_tcp_cfg *cfg = bpf_map_lookup_elem(&nt_tcp_cfg, &zero);
+
+	if (!w || !cfg || (nt_const(NT_CONST_TP_ARGS) >= 3 && (!d.reason || d.reason == cfg->consumed)))
+		return 0;
+	if (!key_of_packet(skb, &w->key, key.received) || !nt_tcp_match(&w->key))
+		return 0;
+	nt_drop_find_place(ctx, &d);
+	if (d.class == NT_LOC_CHILD)
+		return 0;		/* its parent is counted */
+	if (d.class == NT_LOC_BENIGN) {
+		nt_stat_add(NT_STAT_TCP_DROPS_NORMAL, 1);
+		return 0;
+	}
+	key.location = d.location;
+	count_drop(&key);
+	e = detail(w, NT_TCP_DROP);
+	if (e) {
+		e->drop = key;
 		nt_emit(ctx, e, sizeof(*e));
 	}
 	return 0;

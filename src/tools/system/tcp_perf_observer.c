@@ -33,6 +33,8 @@ static const struct nt_hook hooks[] = {
 	  .loss = "resets that this host sends" },
 	{ .stem = "receive_reset", .type = NT_HOOK_TP, .targets = "tcp:tcp_receive_reset", .need = NT_OPTIONAL,
 	  .loss = "resets that this host receives" },
+	{ .stem = "kfree_skb", .type = NT_HOOK_TP, .targets = "skb:kfree_skb", .need = NT_OPTIONAL,
+	  .loss = "packets that this host drops" },
 };
 
 static const struct nt_tcp_desc desc = { .perf = true };
@@ -42,7 +44,7 @@ const struct nt_tool nt_tool_tcp_perf_observer = {
 	.name = "tcp_perf_observer",
 	.aliases = "tcp_perf_observer.py",
 	.group = NT_GROUP_SYSTEM,
-	.summary = "how TCP connections fare: RTT, handshakes, retransmissions, resets, changes of state",
+	.summary = "how TCP connections fare: RTT, handshakes, retransmissions, resets, drops, changes of state",
 	.help =
 	"Reports on the connections of this host, and shows the bad moments as they come:\n"
 	"\n"
@@ -53,10 +55,12 @@ const struct nt_tool nt_tool_tcp_perf_observer = {
 	"  retrans    a packet that is sent again: SYN, SYN-ACK, after a timeout, fast (as the receiver has got\n"
 	"             what came later), tail loss probe\n"
 	"  reset_out, reset_in\n"
+	"  drop       a packet of TCP that this host drops (skb:kfree_skb), in or out, with reason and place\n"
 	"\n"
 	"Connections are listed by harm: those with most retransmissions first, then by RTT. \"% ever\" is what\n"
 	"the kernel counts of the connection since its begin. Before 6.10 the kernel does not tell of resets that\n"
-	"answer segments without a connection. With --laddr and --raddr the two match in either order.",
+	"answer segments without a connection; before 5.17 it has no reasons of drops, and TCP drops unseen what\n"
+	"it has found a socket for. With --laddr and --raddr the two match in either order.",
 	.example = {
 		"nettrace tcp_perf_observer -R 443 -t 50000  # connections to port 443; RTTs from 50 ms on",
 		"nettrace tcp_perf_observer -m summary -i 60 --json  # a record each minute",
