@@ -60,14 +60,7 @@ static const char *label_of(const uint32_t *l, char *buf, size_t size)
 /* ---- JSON ---- */
 static void flow_json(struct nt_out *o, const struct nt_flow *f)
 {
-	static const struct nt_field fields[] = {
-		{ .name = "ip_version", .kind = NT_K_U8, .off = offsetof(struct nt_flow, ip_version) },
-		{ .name = "protocol", .kind = NT_K_PROTO, .off = offsetof(struct nt_flow, proto) },
-		{ .name = "src_ip", .kind = NT_K_ADDR, .off = offsetof(struct nt_flow, saddr) },
-		{ .name = "dst_ip", .kind = NT_K_ADDR, .off = offsetof(struct nt_flow, daddr) },
-		{ .name = "src_port", .kind = NT_K_PORT, .off = offsetof(struct nt_flow, sport), .flags = NT_F_IF_NONZERO },
-		{ .name = "dst_port", .kind = NT_K_PORT, .off = offsetof(struct nt_flow, dport), .flags = NT_F_IF_NONZERO },
-	};
+	static const struct nt_field fields[] = { NT_FLOW_FIELDS(0) };
 
 	nt_fields_json(o, NULL, fields, NT_COUNT(fields), f);
 }

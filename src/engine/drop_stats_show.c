@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "drop_stats.h"
+#include "nettrace/packet.h"
 
 static const struct nt_drop_opts *opts_of(const struct nt_run *r)
 {
@@ -29,13 +30,7 @@ static const struct nt_field row_fields[] = {
 };
 static const struct nt_field flow_fields[] = {
 	{ .name = "eth_type", .kind = NT_K_ETHTYPE, .off = E(key.flow.eth_type) },
-	{ .name = "ip_version", .kind = NT_K_U8, .off = E(key.flow.ip_version), .flags = NT_F_IF_NONZERO },
-	{ .name = "protocol", .kind = NT_K_PROTO, .off = E(key.flow.proto), .flags = NT_F_IF_NONZERO },
-	{ .name = "src_ip", .kind = NT_K_ADDR, .off = E(key.flow.saddr), .flags = NT_F_IF_NONZERO },
-	{ .name = "dst_ip", .kind = NT_K_ADDR, .off = E(key.flow.daddr), .flags = NT_F_IF_NONZERO },
-	{ .name = "src_port", .kind = NT_K_PORT, .off = E(key.flow.sport), .flags = NT_F_IF_NONZERO },
-	{ .name = "dst_port", .kind = NT_K_PORT, .off = E(key.flow.dport), .flags = NT_F_IF_NONZERO },
-	{ .name = "icmp_id", .kind = NT_K_BE16, .off = E(key.flow.icmp_id), .flags = NT_F_IF_NONZERO },
+	NT_FLOW_FIELDS(E(key.flow)),
 };
 
 static double share(uint64_t part, uint64_t all)

@@ -301,6 +301,7 @@ static void flows(struct nt_run *r, const struct nt_tl_figures *f)
 {
 	struct nt_out *o = nt_run_out(r);
 	size_t shown = 0;
+	static const struct nt_field fields[] = { NT_FLOW_FIELDS(0) };
 	char text[140], p50[32], p99[32], n[32];
 
 	if (!nt_tl_opts_of(r)->by_flow)
@@ -319,6 +320,7 @@ static void flows(struct nt_run *r, const struct nt_tl_figures *f)
 			nt_fmt_ns(nt_hist_quantile(h, .99), p99, sizeof(p99)), text);
 		nt_json_obj(o, NULL);
 		nt_json_str(o, "flow", text);
+		nt_fields_json(o, nt_run_names(r), fields, NT_COUNT(fields), &f->flow[i].flow);
 		nt_hist_json(o, "total", h, "us", 1000.0);
 		nt_json_obj_end(o);
 		shown++;
