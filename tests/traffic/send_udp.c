@@ -117,7 +117,7 @@ void cmd_udp(int argc, char **argv)
 			 false),
 		{ "flows", OPT_U64, &j.flows, "N",
 		  "number of flows, datagram i goes to flow i modulo N; default 1",
-		  1, 4096, false },
+		  1, 65535, false },
 		{ "vary", OPT_CHOICE, &j.vary, "sport|dport",
 		  "the port that counts up from flow to flow; default sport", 0, 0, false },
 		{ "count", OPT_U64, &j.count, "N", "datagrams in total; default 1", 0, 0, false },
