@@ -39,6 +39,7 @@ enum nt_const_id {
 struct nt_gate {		/* blocks of scratch memory: whose they are at the moment */
 	__u32 busy[NT_DEPTH];	/* programs that have claimed it */
 	__u32 owner[NT_DEPTH];	/* task (nt_caller()) whose program has it; 0: none */
+	__u32 index[NT_DEPTH];	/* its number, as soon as it was taken once */
 	__u64 too_deep;		/* runs that found none */
 };
 
