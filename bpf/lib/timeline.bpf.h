@@ -114,18 +114,19 @@ NT_SUBPROG int nt_tl_end(void *ctx, __u64 skb, const struct nt_timeline *l, __u3
 	if (!e || !l)
 		return 0;
 	nt_tl_copy(e, l);
+	/* from here on out of the map: the verifier would follow all that comes once for each end */
+	e->ended = ended;
 	if (bpf_map_delete_elem(&nt_tracks, &skb))
 		return 0;
-	nt_stat_add(NT_STAT_TRACK_ENDED + ended, 1);
+	nt_stat_add(NT_STAT_TRACK_ENDED + *(volatile __u32 *)&e->ended, 1);
 	nt_tl_alias_remove(e);
 	e->ended_ns = now > e->start_ns ? now : e->start_ns;
-	e->ended = ended;
 #ifdef NT_TL_LEGS
 	return nt_tl_leg_end(ctx, e);
 #else
-	if (ended == NT_TL_ELSEWHERE)
+	if (e->ended == NT_TL_ELSEWHERE)
 		return 0;
-	if (ended == NT_TL_COMPLETE)
+	if (e->ended == NT_TL_COMPLETE)
 		nt_tl_record(e);
 	else
 		nt_tl_count_drop(e);
