@@ -13,7 +13,7 @@
 #include "lib/qdisc.bpf.h"
 #endif
 #include "lib/timeline_dev.bpf.h"
-#ifdef NT_TL_LEGS
+#if NT_TL_LEGS
 #include "lib/timeline_legs.bpf.h"
 #endif
 #include "lib/timeline_l4.bpf.h"
@@ -23,7 +23,7 @@
 /* ---- sent: the first stage ---- */
 NT_INLINE void nt_tl_send(void *ctx, const bool direct, struct sk_buff *skb, struct nt_cur *c)
 {
-#ifdef NT_TL_LEGS
+#if NT_TL_LEGS
 	nt_tl_leg(ctx, direct, skb, c, NT_DIR_TX, NT_TL_IP_OUT, NULL);
 #else
 	if (!nt_filter(c))
@@ -62,7 +62,7 @@ NT_TL_OUT(ip6_out, NT_ETH_P_IPV6, void *net, void *sk, struct sk_buff *skb)
 	return 0;
 }
 
-#ifndef NT_TL_LEGS
+#if !NT_TL_LEGS
 /* What did not pass there: packets of raw sockets that bring their own header, and IPv6's TCP under a filter
  * expression. */
 #define NT_SOCK_STREAM 1
@@ -214,7 +214,7 @@ NT_TP_(phy_rx, NT_TL_REJECT(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, tr
 #endif
 	nt_cur_init(direct, c, skb, NT_AT_DATA_L3);
 	nt_cur_dev(direct, c, dev);
-#ifdef NT_TL_LEGS
+#if NT_TL_LEGS
 	nt_tl_leg(ctx, direct, skb, c, NT_DIR_RX, NT_TL_PHY_RX, dev);
 	return 0;
 #endif

@@ -17,7 +17,7 @@ NT_FUNC(ip6_rcv, struct sk_buff *skb)
 	return 0;
 }
 
-#ifndef NT_TL_LEGS
+#if !NT_TL_LEGS
 NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb, const __u16 eth_type)
 {
 	struct nt_timeline *l = nt_track_of(skb);
@@ -61,7 +61,7 @@ NT_FUNC(stem, struct sk_buff *skb)			\
 }
 NT_TL_L4(icmp_rcv, NT_ETH_P_IP)
 NT_TL_L4(icmp6_rcv, NT_ETH_P_IPV6)
-#ifndef NT_TL_LEGS
+#if !NT_TL_LEGS
 NT_TL_L4(tcp_rcv, NT_ETH_P_IP)
 NT_TL_L4(udp_rcv, NT_ETH_P_IP)
 NT_TL_L4(tcp6_rcv, NT_ETH_P_IPV6)
