@@ -3,8 +3,8 @@
  * How much work an object's programs are for a verifier. 4.19 gives up after
  * 131072 instructions, and it looks at every call of a subprogram anew; how many
  * it will need no reading of the bytes tells. The verifier of the kernel we run
- * on is asked instead: with the constants that 4.19 gets it counts up to one and
- * a half times as many, half as many at least.
+ * on is asked instead, with the constants that 4.19 gets. 6.18's count was 0.7
+ * to 2 times that of 4.19 where both saw the same code.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
