@@ -121,13 +121,25 @@ NT_INLINE __u32 nt_gate_own(const struct nt_gate *g, __u32 caller)
 	return n;
 }
 
-/* Index of this run's scratch memory. */
+/*
+ * Index of this run's scratch memory. It comes out of the map, here and from
+ * nt_gate_enter(): with a constant for each block the verifier would follow
+ * all of a program once for each, as none of its states were alike.
+ */
 NT_SUBPROG __u32 nt_depth(void)
 {
 	struct nt_gate *g = nt_gate_get();
-	__u32 n = g ? nt_gate_own(g, nt_caller()) : 0;
+	__u32 i, n, caller;
 
-	return n ? n - 1 : 0;
+	if (!g)
+		return 0;
+	caller = nt_caller();
+	n = g->index[0];
+#pragma unroll
+	for (i = 1; i < NT_DEPTH; i++)
+		if (g->owner[i] == caller)
+			n = *(volatile __u32 *)&g->index[i];
+	return n;
 }
 
 /* Takes a block; NT_DEPTH: none is free. Only addition is atomic before 5.12, and without its result: who
@@ -146,7 +158,8 @@ NT_SUBPROG __u32 nt_gate_enter(struct nt_gate *g)
 		__sync_fetch_and_add(&g->busy[i], 1);
 		if (*(volatile __u32 *)&g->busy[i] == 1) {
 			g->owner[i] = caller;
-			return i;
+			g->index[i] = i;
+			return *(volatile __u32 *)&g->index[i];
 		}
 		__sync_fetch_and_add(&g->busy[i], -1);
 	}
@@ -154,10 +167,12 @@ NT_SUBPROG __u32 nt_gate_enter(struct nt_gate *g)
 	return NT_DEPTH;
 }
 
-NT_INLINE void nt_gate_leave(struct nt_gate *g, __u32 i)
+/* The barriers keep the mask where the verifier sees it. */
+NT_INLINE void nt_gate_leave(struct nt_gate *g, __u64 i)
 {
-	if (i >= NT_DEPTH)
-		return;
+	NT_BARRIER(i);
+	i &= NT_DEPTH - 1;
+	NT_BARRIER(i);
 	g->owner[i] = 0;
 	__sync_fetch_and_add(&g->busy[i], -1);
 }

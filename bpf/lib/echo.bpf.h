@@ -4,6 +4,7 @@
 #define NT_BPF_ECHO_H
 
 #include "lib/filter.bpf.h"
+#include "nettrace/nt_abi_timeline.h"
 
 NT_INLINE bool nt_echo_is_request(__u8 icmp_type)
 {
@@ -24,6 +25,12 @@ NT_INLINE void nt_echo_key_fill(struct nt_echo_key *k, const struct nt_flow *f, 
 	k->seq = f->icmp_seq;
 	k->ip_version = f->ip_version;
 	k->direction = direction;
+}
+
+/* A first look: certainly no echo packet of these addresses. --debug counts what is rejected, and why. */
+NT_INLINE bool nt_rtt_quick_other(const bool direct, struct sk_buff *skb, const enum nt_at at, const __u16 eth_type)
+{
+	return !(nt_const(NT_CONST_TOOL0) & NT_TL_DEBUG) && nt_quick_other(direct, skb, at, eth_type, 1);
 }
 
 /* The filter's addresses are the session's, not the packet's. reversed: its source is the target. */

@@ -11,25 +11,25 @@
 
 #include "lib/bpf.bpf.h"
 
-#define NT_LAT_SETS 16384
-#define NT_LAT_WAYS 4
-enum nt_lat_fate { NT_LAT_UNKNOWN, NT_LAT_REFUSED, NT_LAT_DONE };
-struct nt_lat_past {
+#define NT_PAST_SETS 16384
+#define NT_PAST_WAYS 4
+enum nt_past_fate { NT_PAST_UNKNOWN, NT_PAST_REFUSED, NT_PAST_DONE };
+struct nt_past_one {
 	__u32 hash;
 	__u16 fate;
 	__u16 ifindex;		/* where it ended: stacked devices are no duplicates */
 };
-struct nt_lat_set {
-	struct nt_lat_past way[NT_LAT_WAYS];	/* youngest first */
+struct nt_past_set {
+	struct nt_past_one way[NT_PAST_WAYS];	/* youngest first */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NT_LAT_SETS);
+	__uint(max_entries, NT_PAST_SETS);
 	__type(key, __u32);
-	__type(value, struct nt_lat_set);
+	__type(value, struct nt_past_set);
 } nt_past SEC(".maps");
 
-NT_INLINE __u32 nt_lat_hash(const void *key, const __u32 size)
+NT_INLINE __u32 nt_past_hash(const void *key, const __u32 size)
 {
 	const __u32 *w = key;
 	__u32 i, h = 2166136261u;
@@ -42,34 +42,34 @@ NT_INLINE __u32 nt_lat_hash(const void *key, const __u32 size)
 	return h;
 }
 
-NT_INLINE void nt_lat_bury(__u32 hash, enum nt_lat_fate fate, __u32 ifindex)
+NT_INLINE void nt_past_bury(__u32 hash, enum nt_past_fate fate, __u32 ifindex)
 {
-	__u32 i, slot = hash % NT_LAT_SETS;
-	struct nt_lat_set *set = bpf_map_lookup_elem(&nt_past, &slot);
+	__u32 i, slot = hash % NT_PAST_SETS;
+	struct nt_past_set *set = bpf_map_lookup_elem(&nt_past, &slot);
 
 	if (!set)
 		return;
 #pragma unroll
-	for (i = NT_LAT_WAYS - 1; i; i--)
+	for (i = NT_PAST_WAYS - 1; i; i--)
 		set->way[i] = set->way[i - 1];
-	set->way[0] = (struct nt_lat_past){ .hash = hash, .fate = fate, .ifindex = ifindex };
+	set->way[0] = (struct nt_past_one){ .hash = hash, .fate = fate, .ifindex = ifindex };
 }
 
-NT_INLINE enum nt_lat_fate nt_lat_fate_of(__u32 hash, __u32 ifindex, bool *same_device)
+NT_INLINE enum nt_past_fate nt_past_fate_of(__u32 hash, __u32 ifindex, bool *same_device)
 {
-	__u32 i, slot = hash % NT_LAT_SETS;
-	struct nt_lat_set *set = bpf_map_lookup_elem(&nt_past, &slot);
+	__u32 i, slot = hash % NT_PAST_SETS;
+	struct nt_past_set *set = bpf_map_lookup_elem(&nt_past, &slot);
 
 	if (!set)
-		return NT_LAT_UNKNOWN;
+		return NT_PAST_UNKNOWN;
 #pragma unroll
-	for (i = 0; i < NT_LAT_WAYS; i++) {
-		if (set->way[i].fate == NT_LAT_UNKNOWN || set->way[i].hash != hash)
+	for (i = 0; i < NT_PAST_WAYS; i++) {
+		if (set->way[i].fate == NT_PAST_UNKNOWN || set->way[i].hash != hash)
 			continue;
 		*same_device = set->way[i].ifindex == (__u16)ifindex;
 		return set->way[i].fate;
 	}
-	return NT_LAT_UNKNOWN;
+	return NT_PAST_UNKNOWN;
 }
 
 #endif

@@ -15,80 +15,21 @@
 #include "lib/drop.bpf.h"
 #include "lib/emit.bpf.h"
 #include "lib/filter.bpf.h"
-#ifdef NT_TL_LEGS
 #include "lib/echo.bpf.h"
-#include "lib/past.bpf.h"
-#include "lib/stacks.bpf.h"
-#endif
 #include "lib/timeline_alias.bpf.h"
-#include "lib/timeline_figures.bpf.h"
+#include "lib/timeline_stamp.bpf.h"
 #include "lib/track.bpf.h"
 
 /* What need not be looked at: of sessions, what is no ICMP, or has none of their addresses. */
-#ifdef NT_TL_LEGS
 #define NT_TL_REJECT(mask, direct, skb, at, eth) \
-	(!(nt_const(NT_CONST_TOOL0) & NT_TL_DEBUG) && nt_quick_other(direct, skb, at, eth, 1))
-#else
-#define NT_TL_REJECT(mask, direct, skb, at, eth) nt_quick_reject_by(mask, direct, skb, at, eth)
-#endif
+	(NT_TL_LEGS ? nt_rtt_quick_other(direct, skb, at, eth) : nt_quick_reject_by(mask, direct, skb, at, eth))
 
 NT_TRACKS(struct nt_timeline, 16384);
 
-#ifdef NT_TL_LEGS		/* timeline_legs.bpf.h */
-/* Legs are copied so often that the instructions for it must be there once only. */
-NT_SUBPROG int nt_tl_copy(struct nt_timeline *to, const struct nt_timeline *from)
-{
-	if (to && from)
-		__builtin_memcpy(to, from, sizeof(*to));
-	return 0;
-}
-
-NT_INLINE void nt_tl_stamp_leg(void *ctx, struct nt_tl_stop *s, const __u32 stage);
+#if NT_TL_LEGS			/* timeline_legs.bpf.h */
 NT_SUBPROG int nt_tl_leg_end(void *ctx, struct nt_timeline *e);
 NT_SUBPROG int nt_tl_leg_keep(const struct nt_timeline *e);
-#else
-#define nt_tl_copy(to, from) __builtin_memcpy(to, from, sizeof(struct nt_timeline))
 #endif
-
-NT_INLINE void nt_tl_stamp(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
-			   struct net_device *dev, const __u32 stage, __u64 now)
-{
-	struct nt_tl_stop *s;
-	__u64 i;
-
-	if (l->seen & (1u << stage)) {	/* again: recirculation in OVS, stacked devices */
-		if (stage == NT_TL_OVS_PROCESS)
-			l->ovs_passes++;
-		return;
-	}
-	l->seen |= 1u << stage;
-	if (stage == NT_TL_OVS_PROCESS)
-		l->ovs_passes++;
-	i = l->n;
-	if (i >= NT_TL_STOPS) {
-		nt_stat_add(NT_STAT_TL_CUT, 1);
-		return;
-	}
-	s = (struct nt_tl_stop *)nt_tl_stop(l, i);
-	s->ts_ns = now;
-	s->stage = stage;
-	s->cpu = bpf_get_smp_processor_id();
-	s->ifindex = s->netns = s->len = s->hash = 0;
-	s->queue = 0;
-	if (dev) {
-		s->ifindex = NT_GET(direct, dev, ifindex);
-		s->netns = nt_dev_netns(direct, dev);
-	}
-	if (nt_const(NT_CONST_TOOL0) & NT_TL_DETAIL) {
-		s->len = NT_GET(direct, skb, len);
-		s->hash = NT_GET(direct, skb, hash);
-		s->queue = NT_GET(direct, skb, queue_mapping);
-	}
-#ifdef NT_TL_LEGS
-	nt_tl_stamp_leg(ctx, s, stage);
-#endif
-	l->n++;
-}
 
 /* ---- ends ---- */
 NT_INLINE void nt_tl_count_drop(const struct nt_timeline *e)
@@ -114,18 +55,19 @@ NT_SUBPROG int nt_tl_end(void *ctx, __u64 skb, const struct nt_timeline *l, __u3
 	if (!e || !l)
 		return 0;
 	nt_tl_copy(e, l);
+	/* from here on out of the map: the verifier would follow all that comes once for each end */
+	e->ended = ended;
 	if (bpf_map_delete_elem(&nt_tracks, &skb))
 		return 0;
-	nt_stat_add(NT_STAT_TRACK_ENDED + ended, 1);
+	nt_stat_add(NT_STAT_TRACK_ENDED + *(volatile __u32 *)&e->ended, 1);
 	nt_tl_alias_remove(e);
 	e->ended_ns = now > e->start_ns ? now : e->start_ns;
-	e->ended = ended;
-#ifdef NT_TL_LEGS
+#if NT_TL_LEGS
 	return nt_tl_leg_end(ctx, e);
 #else
-	if (ended == NT_TL_ELSEWHERE)
+	if (e->ended == NT_TL_ELSEWHERE)
 		return 0;
-	if (ended == NT_TL_COMPLETE)
+	if (e->ended == NT_TL_COMPLETE)
 		nt_tl_record(e);
 	else
 		nt_tl_count_drop(e);
@@ -197,7 +139,7 @@ NT_INLINE bool nt_tl_supersede(const bool direct, struct sk_buff *skb, const str
 	if (bpf_map_delete_elem(&nt_tracks, &key))
 		return false;
 	nt_tl_alias_remove(e);
-#ifdef NT_TL_LEGS
+#if NT_TL_LEGS
 	nt_tl_leg_keep(e);		/* its session times out, and is counted then */
 #else
 	if (e->left_ifindex) {
@@ -244,9 +186,8 @@ NT_INLINE struct nt_timeline *nt_tl_new(const bool direct, struct sk_buff *skb, 
 	nt_skb_gso(direct, skb, &l->pkt.gso_size, &l->pkt.gso_segs);
 	if (l->pkt.gso_size)
 		nt_stat_add(NT_STAT_TL_GSO, 1);
-#ifndef NT_TL_LEGS
-	nt_stat_add(NT_STAT_EVENTS, 1);
-#endif
+	if (!NT_TL_LEGS)
+		nt_stat_add(NT_STAT_EVENTS, 1);
 	return l;
 }
 
@@ -259,10 +200,8 @@ NT_INLINE struct nt_timeline *nt_tl_begin_new(void *ctx, const bool direct, stru
 	if (!l)
 		return NULL;
 	nt_tl_ids(c, l);
-#ifndef NT_TL_LEGS
-	if (direction == NT_DIR_TX && nt_tl_retransmitted(direct, skb, c, l->id_a))
+	if (!NT_TL_LEGS && direction == NT_DIR_TX && nt_tl_retransmitted(direct, skb, c, l->id_a))
 		l->flags |= NT_TL_RETRANS;
-#endif
 	if (nt_tl_first_fragment(c)) {
 		l->flags |= NT_TL_FRAGMENTED;
 		nt_tl_frag_note(c);

@@ -9,6 +9,10 @@
 #include "lib/filter.bpf.h"
 #include "nettrace/nt_abi_timeline.h"
 
+#ifndef NT_TL_LEGS		/* 1: echo packets only, whose sessions are kept (timeline_legs.bpf.h) */
+#define NT_TL_LEGS 0
+#endif
+
 #define NT_TL_SAME_NS 1000000ULL	/* two segments with one alias within this: no retransmission */
 
 struct {
@@ -30,10 +34,7 @@ NT_INLINE bool nt_tl_followed(const struct nt_cur *c)
 {
 	__u8 p = c->flow.proto;
 
-#ifdef NT_TL_LEGS
-	return (c->bits & NT_PKT_L3) && (p == 1 || p == 58);
-#endif
-	return (c->bits & NT_PKT_L3) && (p == 6 || p == 17 || p == 1 || p == 58);
+	return (c->bits & NT_PKT_L3) && (p == 1 || p == 58 || (!NT_TL_LEGS && (p == 6 || p == 17)));
 }
 
 /* Of the first 16 bytes of payload, as far as the packet has whole words: IPv4's id is 0 in datagrams of
@@ -62,20 +63,18 @@ NT_SUBPROG int nt_tl_ids(const struct nt_cur *c, struct nt_timeline *l)
 	l->id_a = l->id_b = 0;
 	if (c->l4 == NT_NO_OFF || nt_read_at(c, c->l4 + 4, &h, sizeof(h)))
 		return 0;
-#ifndef NT_TL_LEGS
-	if (c->bits & NT_PKT_TCP) {		/* sequence and acknowledgement number */
+	if (!NT_TL_LEGS && (c->bits & NT_PKT_TCP)) {	/* sequence and acknowledgement number */
 		l->id_a = bpf_ntohl(h.a);
 		l->id_b = bpf_ntohl(h.b) ^ bpf_ntohs(c->ip_id);
 		return 1;
 	}
-	if (c->flow.proto == 17) {
+	if (!NT_TL_LEGS && c->flow.proto == 17) {
 		__u32 len = bpf_ntohl(h.a) >> 16;
 
 		l->id_a = (__u32)bpf_ntohs(c->ip_id) << 16 | (l->pkt.gso_size ? 0 : len);
 		l->id_b = nt_tl_payload(c, len);
 		return 1;
 	}
-#endif
 	l->id_a = bpf_ntohl(h.a);		/* ICMP: identifier and sequence of an echo, and its type */
 	l->id_b = c->icmp_type + 1;
 	return 1;

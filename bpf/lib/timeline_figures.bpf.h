@@ -8,6 +8,7 @@
 #include "lib/hist.bpf.h"
 #include "lib/rate.bpf.h"
 #include "lib/slowest.bpf.h"
+#include "nettrace/nt_abi_timeline.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);

@@ -13,7 +13,7 @@
 #include "lib/qdisc.bpf.h"
 #endif
 #include "lib/timeline_dev.bpf.h"
-#ifdef NT_TL_LEGS
+#if NT_TL_LEGS
 #include "lib/timeline_legs.bpf.h"
 #endif
 #include "lib/timeline_l4.bpf.h"
@@ -23,7 +23,7 @@
 /* ---- sent: the first stage ---- */
 NT_INLINE void nt_tl_send(void *ctx, const bool direct, struct sk_buff *skb, struct nt_cur *c)
 {
-#ifdef NT_TL_LEGS
+#if NT_TL_LEGS
 	nt_tl_leg(ctx, direct, skb, c, NT_DIR_TX, NT_TL_IP_OUT, NULL);
 #else
 	if (!nt_filter(c))
@@ -62,7 +62,7 @@ NT_TL_OUT(ip6_out, NT_ETH_P_IPV6, void *net, void *sk, struct sk_buff *skb)
 	return 0;
 }
 
-#ifndef NT_TL_LEGS
+#if !NT_TL_LEGS
 /* What did not pass there: packets of raw sockets that bring their own header, and IPv6's TCP under a filter
  * expression. */
 #define NT_SOCK_STREAM 1
@@ -137,31 +137,52 @@ NT_INLINE void nt_tl_queued(void *ctx, const bool direct, struct nt_timeline *l,
 }
 #endif
 
-NT_INLINE void nt_tl_leaves(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
-			    struct net_device *dev, const __u32 stage, __u64 now)
+/* At its last stage. How does it end? */
+NT_INLINE __u32 nt_tl_leaves(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
+			     struct net_device *dev, const __u32 stage, __u64 now)
 {
 	struct nt_cur *c = nt_cur_get();
 
 	if (!c)
-		return;
+		return NT_TL_INSIDE;
 	nt_cur_init(direct, c, skb, NT_AT_DATA_L2);
 	nt_cur_without_l2(direct, c, dev);
 	nt_cur_parse_all(c);
 	if (!nt_tl_same(c, l)) {
 		nt_stat_add(NT_STAT_UNMATCHED, 1);
-		nt_tl_end(ctx, (__u64)skb, l, NT_TL_ELSEWHERE, now);
-		return;
+		return NT_TL_ELSEWHERE;
 	}
 	if (nt_tl_first_fragment(c))
 		nt_tl_frag_note(c);
 	nt_tl_stamp(ctx, direct, l, skb, dev, stage, now);
-	nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
+	return NT_TL_COMPLETE;
+}
+
+/* Of a packet that is queued, at this device; NT_TL_INSIDE: it goes on. */
+NT_INLINE __u32 nt_tl_queue_end(void *ctx, const bool direct, struct nt_timeline *l, struct sk_buff *skb,
+				struct net_device *dev, __u32 roles, __u64 now)
+{
+	if (l->direction == NT_DIR_TX && (roles & NT_TL_PHY)) {
+#ifdef NT_TL_TO_DRIVER
+		nt_tl_queued(ctx, direct, l, skb, dev, now);
+		return NT_TL_INSIDE;
+#else
+		return nt_tl_leaves(ctx, direct, l, skb, dev, NT_TL_PHY_QUEUE, now);
+#endif
+	}
+	if (nt_tl_internal(direct, dev, roles))
+		return NT_TL_INSIDE;
+	if (l->direction == NT_DIR_RX)			/* forwarded */
+		return NT_TL_ELSEWHERE;
+	l->left_ifindex = NT_GET(direct, dev, ifindex);	/* an uplink may lie below this device */
+	l->left_netns = nt_dev_netns(direct, dev);
+	return NT_TL_INSIDE;
 }
 
 NT_TP(phy_queue, struct sk_buff *skb)
 {
 	struct net_device *dev = NT_GET(direct, skb, dev);
-	__u32 roles = nt_tl_roles(direct, skb, dev);
+	__u32 roles = nt_tl_roles(direct, skb, dev), ended;
 	struct nt_timeline *l = nt_track_of(skb);
 	__u64 now = bpf_ktime_get_ns();
 
@@ -169,20 +190,9 @@ NT_TP(phy_queue, struct sk_buff *skb)
 		l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, dev, 0, NT_TL_CLONE | NT_TL_COUNT_LATER);
 	if (!l)
 		return 0;
-	if (l->direction == NT_DIR_TX && (roles & NT_TL_PHY)) {
-#ifdef NT_TL_TO_DRIVER
-		nt_tl_queued(ctx, direct, l, skb, dev, now);
-#else
-		nt_tl_leaves(ctx, direct, l, skb, dev, NT_TL_PHY_QUEUE, now);
-#endif
-	} else if (!nt_tl_internal(direct, dev, roles)) {
-		if (l->direction == NT_DIR_RX) {	/* forwarded */
-			nt_tl_end(ctx, (__u64)skb, l, NT_TL_ELSEWHERE, now);
-		} else {				/* an uplink may lie below this device */
-			l->left_ifindex = NT_GET(direct, dev, ifindex);
-			l->left_netns = nt_dev_netns(direct, dev);
-		}
-	}
+	ended = nt_tl_queue_end(ctx, direct, l, skb, dev, roles, now);
+	if (ended != NT_TL_INSIDE)
+		nt_tl_end(ctx, (__u64)skb, l, ended, now);
 	return 0;
 }
 
@@ -204,7 +214,7 @@ NT_TP_(phy_rx, NT_TL_REJECT(nt_const(NT_CONST_FILTER) & ~(__u64)NT_FILTER_L4, tr
 #endif
 	nt_cur_init(direct, c, skb, NT_AT_DATA_L3);
 	nt_cur_dev(direct, c, dev);
-#ifdef NT_TL_LEGS
+#if NT_TL_LEGS
 	nt_tl_leg(ctx, direct, skb, c, NT_DIR_RX, NT_TL_PHY_RX, dev);
 	return 0;
 #endif

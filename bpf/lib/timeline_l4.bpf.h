@@ -17,11 +17,12 @@ NT_FUNC(ip6_rcv, struct sk_buff *skb)
 	return 0;
 }
 
-#ifndef NT_TL_LEGS
+#if !NT_TL_LEGS
 NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb, const __u16 eth_type)
 {
 	struct nt_timeline *l = nt_track_of(skb);
 	__u64 now = bpf_ktime_get_ns();
+	__u32 ended = NT_TL_COMPLETE;
 	struct nt_cur *c;
 	bool same = true;
 
@@ -41,13 +42,13 @@ NT_INLINE void nt_tl_delivered(void *ctx, const bool direct, struct sk_buff *skb
 	if (!same)
 		nt_stat_add(NT_STAT_UNMATCHED, 1);
 	if (!same || l->direction != NT_DIR_RX) {	/* another packet; or sent to ourselves */
-		nt_tl_end(ctx, (__u64)skb, l, NT_TL_ELSEWHERE, now);
-		return;
+		ended = NT_TL_ELSEWHERE;
+	} else {
+		if (l->flags & NT_TL_FRAGMENTED)
+			l->flags |= NT_TL_REASSEMBLED;
+		nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_L4_RCV, now);
 	}
-	if (l->flags & NT_TL_FRAGMENTED)
-		l->flags |= NT_TL_REASSEMBLED;
-	nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_L4_RCV, now);
-	nt_tl_end(ctx, (__u64)skb, l, NT_TL_COMPLETE, now);
+	nt_tl_end(ctx, (__u64)skb, l, ended, now);
 }
 
 #endif
@@ -60,7 +61,7 @@ NT_FUNC(stem, struct sk_buff *skb)			\
 }
 NT_TL_L4(icmp_rcv, NT_ETH_P_IP)
 NT_TL_L4(icmp6_rcv, NT_ETH_P_IPV6)
-#ifndef NT_TL_LEGS
+#if !NT_TL_LEGS
 NT_TL_L4(tcp_rcv, NT_ETH_P_IP)
 NT_TL_L4(udp_rcv, NT_ETH_P_IP)
 NT_TL_L4(tcp6_rcv, NT_ETH_P_IPV6)

@@ -1,72 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Two legs: an echo request's timeline and that of its reply make a session. A
- * request that the filter lets in begins one, and its own timeline as any other
- * packet's; a reply is followed if there is a session that waits for it. The
- * session keeps each leg as it began, and as it was when it ended.
+ * Sessions whose packets are followed by the address of their skb. A request
+ * that the filter lets in begins one, and its own timeline as any other packet's;
+ * a reply is followed if there is a session that waits for it. The session keeps
+ * each leg as it began, and as it was when it ended.
  */
 #ifndef NT_BPF_TIMELINE_LEGS_H
 #define NT_BPF_TIMELINE_LEGS_H
 
 #include "lib/timeline_dev.bpf.h"
-
-#define NT_RTT_REPASS_NS 1000000000ULL	/* a request again at a device within this: a copy of it */
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct nt_echo_key);
-	__type(value, struct nt_rtt);
-} nt_rtts SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NT_TL_STAGES);
-	__type(key, __u32);
-	__type(value, struct nt_tl_debug);
-} nt_tl_debug SEC(".maps");
-
-/* ---- stages ---- */
-NT_INLINE void nt_tl_reject(const __u32 stage, const enum nt_lat_reject why)
-{
-	__u32 row = stage;
-	struct nt_tl_debug *d;
-
-	if (!(nt_const(NT_CONST_TOOL0) & NT_TL_DEBUG))
-		return;
-	d = bpf_map_lookup_elem(&nt_tl_debug, &row);
-	if (d)
-		__sync_fetch_and_add(&d->reject[why], 1);
-}
-
-NT_INLINE void nt_tl_stamp_leg(void *ctx, struct nt_tl_stop *s, const __u32 stage)
-{
-	__u32 row = stage;
-	struct nt_tl_debug *d;
-
-	s->stack = -1;
-	if (nt_const(NT_CONST_TOOL0) & NT_TL_STACKS) {
-		s->stack = bpf_get_stackid(ctx, &nt_stacks, 0);
-		if (s->stack < 0)
-			nt_stat_add(NT_STAT_RTT_NO_STACK, 1);
-	}
-	if (nt_const(NT_CONST_TOOL0) & NT_TL_DEBUG) {
-		d = bpf_map_lookup_elem(&nt_tl_debug, &row);
-		if (d)
-			__sync_fetch_and_add(&d->seen, 1);
-	}
-}
-
-NT_SUBPROG __u32 nt_tl_key_hash(const struct nt_echo_key *k)
-{
-	return k ? nt_lat_hash(k, sizeof(*k)) : 0;
-}
-
-NT_SUBPROG int nt_tl_bury(const struct nt_echo_key *k, __u32 fate)
-{
-	nt_lat_bury(nt_tl_key_hash(k), fate, 0);
-	return 0;
-}
+#include "lib/timeline_rtt.bpf.h"
 
 /* ---- the end of a session ---- */
 NT_INLINE bool nt_tl_leg_key(struct nt_echo_key *k, const struct nt_timeline *e)
@@ -76,55 +19,6 @@ NT_INLINE bool nt_tl_leg_key(struct nt_echo_key *k, const struct nt_timeline *e)
 	nt_echo_key_fill(k, &e->pkt.flow, request,
 			 request == (e->direction == NT_DIR_TX) ? NT_DIR_TX : NT_DIR_RX);
 	return request;
-}
-
-NT_INLINE void nt_rtt_record(const struct nt_rtt *s, __u64 total)
-{
-	const struct nt_tl_stop *a = nt_tl_stop(&s->leg[0], (__u64)s->leg[0].n - 1), *b = &s->leg[1].stop[0];
-	__u32 direction = s->key.direction, outside = direction | NT_TL_EXTERNAL << 8;
-	__u64 external = nt_tl_since(a->ts_ns, b->ts_ns);
-
-	nt_tl_hist(outside, a->stage, b->stage, external);
-	nt_tl_hist(outside, NT_TL_TOTAL, NT_TL_TOTAL, external);
-	nt_tl_hist(direction, NT_TL_TOTAL, NT_TL_TOTAL, total);
-	if ((s->leg[0].seen | s->leg[1].seen) & (1u << NT_TL_OVS_UPCALL))
-		nt_stat_add(NT_STAT_RTT_UPCALLS, 1);
-}
-
-/* s is a copy; its entry is deleted. */
-NT_SUBPROG int nt_rtt_complete(void *ctx, struct nt_rtt *s)
-{
-	__u64 total;
-
-	if (!s)
-		return 0;
-	total = s->ended_ns - s->start_ns;
-	nt_rtt_record(s, total);
-	if (!(nt_const(NT_CONST_TOOL0) & NT_TL_EVENTS))
-		return 0;
-	if (total < nt_const(NT_CONST_TOOL1)) {
-		nt_stat_add(NT_STAT_TL_BELOW, 1);
-		return 0;
-	}
-	nt_emit(ctx, s, sizeof(*s));
-	return 0;
-}
-
-/* Copies the session, with this leg, and deletes its entry: whoever does that has ended it. */
-NT_INLINE struct nt_rtt *nt_rtt_take(const struct nt_rtt *s, const struct nt_echo_key *k, __u64 now, __u32 ended)
-{
-	struct nt_rtt *e = nt_scratch_get(1);
-
-	if (!e)
-		return NULL;
-	e->start_ns = s->start_ns;
-	e->ended_ns = now > s->start_ns ? now : s->start_ns;
-	e->key = *k;
-	e->ended = ended;
-	e->pad = 0;
-	nt_tl_copy(&e->leg[0], &s->leg[0]);
-	nt_tl_copy(&e->leg[1], &s->leg[1]);
-	return bpf_map_delete_elem(&nt_rtts, k) ? NULL : e;
 }
 
 NT_INLINE void nt_rtt_dropped(void *ctx, struct nt_rtt *s, const struct nt_timeline *e)
@@ -163,10 +57,10 @@ NT_SUBPROG int nt_tl_leg_end(void *ctx, struct nt_timeline *e)
 	} else {
 		nt_tl_copy(&s->leg[1], e);
 	}
-	s = nt_rtt_take(s, &k, e->ended_ns, e->ended == NT_TL_COMPLETE ? NT_LAT_COMPLETE : NT_RTT_DROPPED);
+	s = nt_rtt_take(s, &k, e->ended_ns, e->ended == NT_TL_COMPLETE ? NT_RTT_COMPLETE : NT_RTT_DROPPED);
 	if (!s)
 		return 0;
-	nt_tl_bury(&k, e->ended == NT_TL_ELSEWHERE ? NT_LAT_REFUSED : NT_LAT_DONE);
+	nt_tl_bury(&k, e->ended == NT_TL_ELSEWHERE ? NT_PAST_REFUSED : NT_PAST_DONE, 0);
 	if (e->ended == NT_TL_ELSEWHERE) {
 		nt_stat_add(NT_STAT_RTT_ELSEWHERE, 1);
 		return 0;
@@ -175,10 +69,7 @@ NT_SUBPROG int nt_tl_leg_end(void *ctx, struct nt_timeline *e)
 		nt_rtt_dropped(ctx, s, e);
 		return 0;
 	}
-	nt_stat_add(NT_STAT_RTT_COMPLETED, 1);
-	nt_tl_record(&s->leg[0]);
-	nt_tl_record(&s->leg[1]);
-	nt_rtt_complete(ctx, s);
+	nt_rtt_completed(ctx, s);
 	return 0;
 }
 
@@ -201,25 +92,6 @@ NT_SUBPROG int nt_tl_leg_keep(const struct nt_timeline *e)
 	return 0;
 }
 
-/* The same key again: the older session will not end any more. */
-NT_SUBPROG int nt_rtt_supersede(void *ctx, const struct nt_echo_key *k, __u64 now)
-{
-	struct nt_rtt *s;
-
-	if (!k)
-		return 0;
-	s = bpf_map_lookup_elem(&nt_rtts, k);
-	if (s)
-		s = nt_rtt_take(s, k, now, NT_LAT_SUPERSEDED);
-	if (!s)
-		return 0;
-	nt_stat_add(NT_STAT_EVICTED, 1);
-	nt_stat_add(NT_STAT_RTT_SUPERSEDED, 1);
-	if (nt_const(NT_CONST_TOOL0) & NT_TL_EVENTS)
-		nt_emit_uncounted(ctx, s, sizeof(*s));	/* it is in "evicted" */
-	return 0;
-}
-
 /* ---- the first leg ---- */
 NT_SUBPROG int nt_rtt_new(const struct nt_echo_key *k, const struct nt_timeline *l, __u64 skb)
 {
@@ -236,7 +108,7 @@ NT_SUBPROG int nt_rtt_new(const struct nt_echo_key *k, const struct nt_timeline 
 	if (!bpf_map_update_elem(&nt_rtts, k, s, BPF_NOEXIST))
 		return 0;
 	nt_stat_add(NT_STAT_MAP_FULL, 1);
-	nt_tl_bury(k, NT_LAT_REFUSED);
+	nt_tl_bury(k, NT_PAST_REFUSED, 0);
 	nt_tl_alias_remove(&s->leg[0]);
 	bpf_map_delete_elem(&nt_tracks, &skb);
 	return 0;
@@ -265,7 +137,7 @@ NT_INLINE void nt_tl_leg1(struct sk_buff *skb, const struct nt_cur *c, const str
 	__u64 id;
 
 	if (!l) {
-		nt_tl_bury(k, NT_LAT_REFUSED);
+		nt_tl_bury(k, NT_PAST_REFUSED, 0);
 		return;
 	}
 	l->pkt.len = c->len - (c->l2 != NT_NO_OFF ? c->l3 - c->l2 : 0);
@@ -307,13 +179,13 @@ NT_SUBPROG int nt_tl_leg1_abandon(struct nt_rtt *s)
 NT_INLINE void nt_tl_leg2_alone(const struct nt_echo_key *k, const __u32 stage)
 {
 	bool same;
-	enum nt_lat_fate fate = nt_lat_fate_of(nt_tl_key_hash(k), 0, &same);
+	enum nt_past_fate fate = nt_past_fate_of(nt_tl_key_hash(k), 0, &same);
 
-	nt_tl_reject(stage, NT_LAT_REJECT_STATE);
-	if (fate == NT_LAT_DONE && stage == NT_TL_PHY_RX)
+	nt_tl_reject(stage, NT_RTT_REJECT_STATE);
+	if (fate == NT_PAST_DONE && stage == NT_TL_PHY_RX)
 		nt_stat_add(NT_STAT_RTT_DUPLICATE, 1);
 	/* where it is certainly this host's, and its request must have been seen */
-	if (fate == NT_LAT_UNKNOWN && stage == NT_TL_L4_RCV && !nt_const(NT_CONST_PCAP))
+	if (fate == NT_PAST_UNKNOWN && stage == NT_TL_L4_RCV && !nt_const(NT_CONST_PCAP))
 		nt_stat_add(NT_STAT_UNMATCHED, 1);
 }
 
@@ -350,27 +222,12 @@ NT_INLINE void nt_tl_leg2(const struct nt_echo_key *k, const struct nt_timeline 
 }
 
 /* ---- an echo packet where legs begin ---- */
-NT_INLINE bool nt_tl_leg_wanted(struct nt_echo_key *k, const struct nt_cur *c, bool request, const __u32 direction,
-				const __u32 stage)
-{
-	const __u64 sw = nt_const(NT_CONST_TOOL0);
-	__u32 of = request == (direction == NT_DIR_TX) ? NT_DIR_TX : NT_DIR_RX;
-
-	if (!(sw & (of == NT_DIR_TX ? NT_TL_ECHO_TX : NT_TL_ECHO_RX)))
-		return false;
-	nt_echo_key_fill(k, &c->flow, request, of);
-	if (nt_echo_wanted(k, sw & (of == NT_DIR_TX ? NT_TL_REVERSED_TX : NT_TL_REVERSED_RX)))
-		return true;
-	nt_tl_reject(stage, NT_LAT_REJECT_ADDRESS);
-	return false;
-}
-
 /* c is initialised. */
 NT_INLINE bool nt_tl_is_echo(struct nt_cur *c, const __u32 stage)
 {
 	nt_cur_l3(c);
 	if (!nt_tl_followed(c)) {
-		nt_tl_reject(stage, NT_LAT_REJECT_PROTOCOL);
+		nt_tl_reject(stage, NT_RTT_REJECT_PROTOCOL);
 		return false;
 	}
 	if (c->bits & NT_PKT_FRAG) {
@@ -380,7 +237,7 @@ NT_INLINE bool nt_tl_is_echo(struct nt_cur *c, const __u32 stage)
 	nt_cur_l4(c);
 	if (c->bits & NT_PKT_ECHO)
 		return true;
-	nt_tl_reject(stage, c->bits & NT_PKT_ICMP ? NT_LAT_REJECT_TYPE : NT_LAT_REJECT_PARSE);
+	nt_tl_reject(stage, c->bits & NT_PKT_ICMP ? NT_RTT_REJECT_TYPE : NT_RTT_REJECT_PARSE);
 	return false;
 }
 
@@ -396,7 +253,7 @@ NT_INLINE void nt_tl_leg(void *ctx, const bool direct, struct sk_buff *skb, stru
 	if (!nt_tl_leg_wanted(&k, c, request, direction, stage))
 		return;
 	if (dev && !(nt_tl_roles_of(direct, dev, nt_cur_vlan(c)) & NT_TL_PHY)) {
-		nt_tl_reject(stage, NT_LAT_REJECT_DEVICE);
+		nt_tl_reject(stage, NT_RTT_REJECT_DEVICE);
 		return;
 	}
 	if (nt_tl_supersede(direct, skb, c, direction))

@@ -39,6 +39,7 @@ enum nt_const_id {
 struct nt_gate {		/* blocks of scratch memory: whose they are at the moment */
 	__u32 busy[NT_DEPTH];	/* programs that have claimed it */
 	__u32 owner[NT_DEPTH];	/* task (nt_caller()) whose program has it; 0: none */
+	__u32 index[NT_DEPTH];	/* its number, as soon as it was taken once */
 	__u64 too_deep;		/* runs that found none */
 };
 
@@ -331,80 +332,6 @@ struct nt_queue_traffic {
 /* Row of nt_traffic: (device * 2 + direction) * rows + row, rows = NT_CONST_TOOL0; the last two
  * rows of a direction are "unrecorded" and "beyond the table". */
 enum { NT_DIR_TX, NT_DIR_RX };
-
-/* ---- latency engine ---- */
-#define NT_STAGES 8
-struct nt_lat {				/* one passage through the stages */
-	__u64 ts[NT_STAGES];		/* ns; valid where the bit in seen is set */
-	__s32 stack[NT_STAGES];		/* stack id or -1 */
-	__u32 ifindex[NT_STAGES];	/* 0: the hook knows no device */
-	__u32 netns[NT_STAGES];		/* of the device */
-	__u16 cpu[NT_STAGES];
-	__u32 seen;			/* bit per stage */
-	__u32 pid, tid;			/* who sent it, where the start stage runs in a task */
-	char comm[16];
-	__u32 len;			/* bytes from the IP header */
-	__u32 ttl;
-	__u32 pad;
-};
-NT_ASSERT_SIZE(struct nt_lat, 216);
-
-enum nt_lat_end { NT_LAT_COMPLETE, NT_LAT_TIMEOUT, NT_LAT_SUPERSEDED, NT_LAT_UNFINISHED };
-
-/* Histograms of a latency tool: delta into stage i at [i], then these. Those of NT_DIR_RX follow
- * those of NT_DIR_TX. */
-enum {
-	NT_LAT_HIST_TOTAL = NT_STAGES,
-	NT_LAT_HIST_LEG1,
-	NT_LAT_HIST_LEG2,
-	NT_LAT_HIST_EXTERNAL,
-	NT_LAT_HISTS,
-};
-
-enum nt_lat_stat {
-	NT_STAT_STARTED = NT_STAT_TOOL0,
-	NT_STAT_COMPLETED,
-	NT_STAT_DUPLICATE,	/* the last stage again after the end */
-	NT_STAT_BELOW,		/* completed, under the threshold: in histograms, not shown */
-	NT_STAT_CLOCK_SKEW,	/* negative difference, clamped to 0 */
-	NT_STAT_SUPERSEDED,
-	NT_STAT_LAT_NO_STACK,
-	NT_STAT_STAGE0,		/* --debug: packets of the filter at hook i: NT_STAT_STAGE0 + i */
-	NT_STAT_REJECT0 = NT_STAT_STAGE0 + NT_STAGES,	/* + i * NT_LAT_REJECTS + enum nt_lat_reject */
-};
-enum nt_lat_reject {
-	NT_LAT_REJECT_PROTOCOL, NT_LAT_REJECT_TYPE, NT_LAT_REJECT_PARSE, NT_LAT_REJECT_ADDRESS,
-	NT_LAT_REJECT_DEVICE, NT_LAT_REJECT_STATE, NT_LAT_REJECTS,
-};
-
-/* NT_CONST_TOOL0: stages that are hooked, tx in bits 0-7 and rx in bits 8-15; of IPv6 in bits
- * 16-23 and 24-31. NT_CONST_TOOL1: enum nt_lat_switch. NT_CONST_TOOL2: threshold in ns. */
-enum nt_lat_switch {
-	NT_LAT_TX = 1 << 0,
-	NT_LAT_RX = 1 << 1,
-	NT_LAT_STACKS = 1 << 2,
-	NT_LAT_EVENTS = 1 << 3,		/* one event a passage; else histograms only */
-	NT_LAT_DEBUG = 1 << 4,		/* count what is rejected, and why */
-	NT_LAT_REVERSED_TX = 1 << 5,	/* the filter's src is the target, dst the initiator */
-	NT_LAT_REVERSED_RX = 1 << 6,
-};
-
-struct nt_echo_key {
-	__u8 initiator[16], target[16];
-	__be16 id, seq;
-	__u8 ip_version;
-	__u8 direction;			/* NT_DIR_TX: this host pings */
-	__u16 pad;
-};
-NT_ASSERT_SIZE(struct nt_echo_key, 40);
-
-struct nt_echo_event {
-	__u64 ts_ns;			/* of the end */
-	struct nt_echo_key key;
-	__u32 ended;			/* enum nt_lat_end */
-	__u32 last_stage;
-	struct nt_lat lat;
-};
 
 /* ---- queue engine ---- */
 struct nt_ring_key {

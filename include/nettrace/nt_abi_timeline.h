@@ -153,19 +153,41 @@ struct nt_tl_if_val {
 #define NT_TL_IF_ROWS 128
 
 /* ---- two legs: an echo request on its way, and its reply ---- */
-enum { NT_RTT_DROPPED = NT_LAT_UNFINISHED + 1 };	/* .ended, beside enum nt_lat_end */
+struct nt_echo_key {
+	__u8 initiator[16], target[16];
+	__be16 id, seq;
+	__u8 ip_version;
+	__u8 direction;			/* NT_DIR_TX: this host pings */
+	__u16 pad;
+};
+NT_ASSERT_SIZE(struct nt_echo_key, 40);
+
+enum nt_rtt_end { NT_RTT_COMPLETE, NT_RTT_TIMEOUT, NT_RTT_SUPERSEDED, NT_RTT_UNFINISHED, NT_RTT_DROPPED };
 struct nt_rtt {				/* state of a session, and the event of its end */
 	__u64 start_ns, ended_ns;
 	struct nt_echo_key key;
-	__u32 ended, pad;
+	__u32 ended, pad;		/* enum nt_rtt_end */
 	struct nt_timeline leg[2];	/* start_ns 0: not begun; as it began, until .ended is not NT_TL_INSIDE */
 };
 NT_ASSERT_SIZE(struct nt_rtt, 64 + 2 * (232 + 32 * NT_TL_STOPS));
 
+enum nt_rtt_reject {
+	NT_RTT_REJECT_PROTOCOL, NT_RTT_REJECT_TYPE, NT_RTT_REJECT_PARSE, NT_RTT_REJECT_ADDRESS,
+	NT_RTT_REJECT_DEVICE, NT_RTT_REJECT_STATE, NT_RTT_REJECTS,
+};
 struct nt_tl_debug {			/* --debug, by stage */
 	__u64 seen;			/* packets of the sessions */
-	__u64 reject[NT_LAT_REJECTS];	/* others, where sessions or replies begin */
+	__u64 reject[NT_RTT_REJECTS];	/* others, where packets are read */
 };
+
+/* NT_CONST_TOOL2 of tools that read each packet: the hooks that are there, a bit each in the order in which a
+ * ping of this host meets them; those of IPv6 from NT_RTT_HOOKS_V6 on. */
+enum nt_rtt_hook {
+	NT_RTT_IP_OUT, NT_RTT_PHY_QUEUE, NT_RTT_PHY_XMIT,
+	NT_RTT_LEG2, NT_RTT_PHY_RX = NT_RTT_LEG2, NT_RTT_IP_RCV, NT_RTT_ICMP_RCV,
+	NT_RTT_HOOKS,
+};
+#define NT_RTT_HOOKS_V6 8
 
 /* Per-CPU data of the kernel, by kallsyms; 0: unknown. */
 struct nt_percpu {
@@ -189,7 +211,7 @@ enum nt_tl_switch {
 	NT_TL_ANY_DEVICE = 1 << 6,	/* no uplinks are known: every device is one, but loopback */
 	NT_TL_ECHO_TX = 1 << 16,	/* sessions of pings that this host sends ... */
 	NT_TL_ECHO_RX = 1 << 17,	/* ... and of those that it answers */
-	NT_TL_REVERSED_TX = 1 << 18,	/* as NT_LAT_REVERSED_TX */
+	NT_TL_REVERSED_TX = 1 << 18,	/* the filter's src is the target, dst the initiator */
 	NT_TL_REVERSED_RX = 1 << 19,
 	NT_TL_STACKS = 1 << 20,
 	NT_TL_DEBUG = 1 << 21,

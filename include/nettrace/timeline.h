@@ -33,6 +33,8 @@ struct nt_tl_desc {
 	bool backlog;			/* a tool about the per-CPU backlog: its depth, and which CPUs */
 	bool columns;			/* stages with queue, length and hash; figures by device with --summary */
 	bool legs;			/* sessions: an echo request and its reply */
+	bool by_packet;			/* legs: each packet says itself what session it is of: no Open vSwitch, no
+					 * drops, devices by the filter only, any hook may be missing */
 	const char *phy_option;		/* whose devices have the role NT_TL_PHY; NULL: --phy-interface */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Timeline engine: devices, constants, packets that ended, packets that do not. */
 #include "timeline.h"
-#include "nettrace/latency.h"
+#include "nettrace/echo.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -138,7 +138,7 @@ int nt_timeline_legs_check(struct nt_run *r, struct nt_err *err)
 	o->latency_us = o->latency_ms * 1e3;
 	nt_echo_ends(r, o->reversed);
 	nt_run_set_aggregates(r, o->summary);
-	return find_devices(r, err);
+	return nt_tl_desc_of(r)->by_packet ? 0 : find_devices(r, err);
 }
 
 /* ---- constants, maps ---- */
@@ -178,8 +178,8 @@ static int configure(struct nt_run *r, struct nt_err *err)
 	(void)err;
 	nt_run_const(r, NT_CONST_TOOL0, switches(r) | (nt_tl_desc_of(r)->legs ? nt_tl_legs_configure(r) : 0));
 	nt_run_const(r, NT_CONST_TOOL1, (uint64_t)(nt_tl_opts_of(r)->latency_us * 1e3));
-	nt_run_const(r, NT_CONST_TOOL2,
-		     p->stage_ns ? p->stage_ns << 16 | (uint64_t)p->stage_from << 8 | p->stage_to : 0);
+	nt_run_const(r, NT_CONST_TOOL2, nt_tl_desc_of(r)->by_packet ? nt_tl_legs_hooked(r) : !p->stage_ns ? 0 :
+		     p->stage_ns << 16 | (uint64_t)p->stage_from << 8 | p->stage_to);
 	nt_run_const(r, NT_CONST_TOOL3, nt_tl_opts_of(r)->rate);
 	if (!nt_tl_opts_of(r)->by_flow)
 		nt_run_map_entries(r, "nt_tl_flows", 1);
@@ -197,10 +197,12 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 	struct nt_tl_priv *p = nt_run_priv(r);
 	uint32_t top = nt_tl_keeps_slowest(r) ? nt_run_common(r)->top : 1;
 
-	nt_drop_prepare(r, &p->places, err);
-	if (!p->places)
-		nt_drop_load_places(r, &p->places);
-	nt_devset_write(r, &p->devset);
+	if (!nt_tl_desc_of(r)->by_packet) {
+		nt_drop_prepare(r, &p->places, err);
+		if (!p->places)
+			nt_drop_load_places(r, &p->places);
+		nt_devset_write(r, &p->devset);
+	}
 	nt_tl_backlog_prepare(r);
 	if (nt_tl_desc_of(r)->legs && !p->row && nt_tl_legs_rows(r))
 		return nt_err_set(err, NT_EXIT_RUNTIME, ENOMEM, "no memory for the rows");
@@ -218,6 +220,8 @@ static void started(struct nt_run *r)
 {
 	const struct nt_tl_priv *p = nt_run_priv(r);
 
+	if (nt_tl_desc_of(r)->by_packet)
+		return;
 	if (nt_tl_desc_of(r)->backlog)
 		nt_tl_backlog_started(r);
 	else if (p->any_device)

@@ -139,6 +139,7 @@ static inline bool nt_tl_legs_wants(const struct nt_run *r, uint32_t direction)
 	return d == NT_TL_BOTH || d == (direction == NT_DIR_TX ? NT_TL_ONLY_TX : NT_TL_ONLY_RX);
 }
 int nt_tl_legs_configure(struct nt_run *r);
+uint64_t nt_tl_legs_hooked(const struct nt_run *r);	/* enum nt_rtt_hook */
 void nt_tl_legs_event(struct nt_run *r, const void *data, size_t size);
 void nt_tl_legs_sweep(struct nt_run *r);
 void nt_tl_legs_finish(struct nt_run *r);

@@ -32,6 +32,24 @@ int nt_tl_legs_configure(struct nt_run *r)
 	return (int)sw;
 }
 
+static uint64_t hooked(const struct nt_run *r, const char *const stem[NT_RTT_HOOKS])
+{
+	uint64_t mask = 0;
+
+	for (uint32_t i = 0; i < NT_RTT_HOOKS; i++)
+		if (nt_run_hooked(r, stem[i]))
+			mask |= 1u << i;
+	return mask;
+}
+
+uint64_t nt_tl_legs_hooked(const struct nt_run *r)
+{
+	static const char *const v4[] = { "ip_out", "phy_queue", "phy_xmit", "phy_rx", "ip_rcv", "icmp_rcv" };
+	static const char *const v6[] = { "ip6_out", "phy_queue", "phy_xmit", "phy_rx", "ip6_rcv", "icmp6_rcv" };
+
+	return hooked(r, v4) | hooked(r, v6) << NT_RTT_HOOKS_V6;
+}
+
 /* --count is about what is shown: when it is reached, the rest is only counted. */
 static bool shows(struct nt_run *r)
 {
@@ -92,13 +110,13 @@ static void evict(struct nt_run *r, int fd, const void *key, const struct nt_rtt
 	look_up_leg(r, &s.leg[1]);
 	leg = s.leg[1].start_ns != 0;
 	nt_run_lost(r, NT_STAT_EVICTED, 1);
-	if (ended == NT_LAT_TIMEOUT)
+	if (ended == NT_RTT_TIMEOUT)
 		p->legs.timed_out.n[s.key.direction & 1][leg][last_stage(&s.leg[leg])]++;
 	else
 		p->legs.unfinished.n[s.key.direction & 1][leg][last_stage(&s.leg[leg])]++;
 	/* At the end of a run a screen full of sessions that are merely under way helps nobody:
 	 * the summary counts them. */
-	if (shows(r) && (ended == NT_LAT_TIMEOUT || nt_out_format(nt_run_out(r)) != NT_TEXT)) {
+	if (shows(r) && (ended == NT_RTT_TIMEOUT || nt_out_format(nt_run_out(r)) != NT_TEXT)) {
 		nt_tl_legs_show(r, &s);
 		nt_run_event_shown(r);
 	}
@@ -110,9 +128,9 @@ static void judge(struct nt_run *r, int fd, const void *key, const void *value, 
 	const struct nt_rtt *s = value;
 
 	if (now > s->start_ns + limit)
-		evict(r, fd, key, value, now, NT_LAT_TIMEOUT);
+		evict(r, fd, key, value, now, NT_RTT_TIMEOUT);
 	else if (all)
-		evict(r, fd, key, value, now, NT_LAT_UNFINISHED);
+		evict(r, fd, key, value, now, NT_RTT_UNFINISHED);
 }
 
 void nt_tl_legs_sweep(struct nt_run *r)

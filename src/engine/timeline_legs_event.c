@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nettrace/latency.h"
+#include "nettrace/echo.h"
 #include "timeline.h"
 
 enum { HAS_LEG1 = 1 << 0, HAS_LEG2 = 1 << 1, COMPLETE = 1 << 2, HAS_OVS1 = 1 << 3, HAS_OVS2 = 1 << 4,
@@ -53,13 +53,16 @@ static const struct nt_field tail_rows[] = {
 	  .flags = NT_F_IF_NONZERO },
 	{ .name = "ended", .kind = NT_K_ENUM, .off = S(ended), .names = "complete|timeout|superseded|unfinished|dropped" },
 	{ .name = "last_stage", .kind = NT_K_CSTR, .off = S(last_stage) },
-	{ .name = "drop_reason", .kind = NT_K_REASON, .off = S(reason), IF(DROPPED) },
-	{ .name = "drop_location", .kind = NT_K_KSYM, .off = S(location), IF(DROPPED) },
 	{ .name = "rtt_us", .kind = NT_K_NS_AS_US, .off = S(total_ns), IF(COMPLETE) },
 	{ .name = "leg1_us", .kind = NT_K_NS_AS_US, .off = S(leg_ns[0]), IF(HAS_LEG1) },
 	{ .name = "external_us", .kind = NT_K_NS_AS_US, .off = S(external_ns), IF(HAS_LEG2) },
 	{ .name = "leg2_us", .kind = NT_K_NS_AS_US, .off = S(leg_ns[1]), IF(HAS_LEG2) },
 	{ .name = "total_us", .kind = NT_K_NS_AS_US, .off = S(total_ns) },
+};
+/* Where packets are followed through Open vSwitch, and to where they are dropped. */
+static const struct nt_field way_rows[] = {
+	{ .name = "drop_reason", .kind = NT_K_REASON, .off = S(reason), IF(DROPPED) },
+	{ .name = "drop_location", .kind = NT_K_KSYM, .off = S(location), IF(DROPPED) },
 	{ .name = "leg1_ovs_us", .kind = NT_K_NS_AS_US, .off = S(ovs_ns[0]), IF(HAS_OVS1) },
 	{ .name = "leg2_ovs_us", .kind = NT_K_NS_AS_US, .off = S(ovs_ns[1]), IF(HAS_OVS2) },
 	{ .name = "leg1_upcall_us", .kind = NT_K_NS_AS_US, .off = S(upcall_ns[0]), IF(HAS_UPCALL1) },
@@ -83,7 +86,8 @@ int nt_tl_legs_rows(struct nt_run *r)
 	struct nt_tl_priv *p = nt_run_priv(r);
 	size_t n = 0;
 
-	p->row = calloc(NT_COUNT(head_rows) + NT_ECHO_KEY_FIELDS + NT_COUNT(tail_rows), sizeof(*p->row));
+	p->row = calloc(NT_COUNT(head_rows) + NT_ECHO_KEY_FIELDS + NT_COUNT(tail_rows) + NT_COUNT(way_rows),
+			sizeof(*p->row));
 	if (!p->row)
 		return -ENOMEM;
 	for (size_t i = 0; i < NT_COUNT(head_rows); i++)
@@ -94,6 +98,8 @@ int nt_tl_legs_rows(struct nt_run *r)
 	}
 	for (size_t i = 0; i < NT_COUNT(tail_rows); i++)
 		p->row[n++] = tail_rows[i];
+	for (size_t i = 0; i < NT_COUNT(way_rows) && !nt_tl_desc_of(r)->by_packet; i++)
+		p->row[n++] = way_rows[i];
 	p->n_rows = n;
 	return nt_stream_new(&p->csv, nt_run_out(r), nt_run_names(r), p->row, n);
 }
@@ -155,7 +161,8 @@ static void fill_leg(struct shown *g, uint32_t i)
 		g->has |= HAS_UPCALL | (i ? HAS_UPCALL2 : HAS_UPCALL1);
 	}
 	for (uint32_t k = 0; k < n; k++) {
-		if (l->stop[k].stage != NT_TL_PHY_RX && l->stop[k].stage != NT_TL_PHY_QUEUE)
+		if (l->stop[k].stage != NT_TL_PHY_RX && l->stop[k].stage != NT_TL_PHY_QUEUE &&
+		    l->stop[k].stage != NT_TL_PHY_XMIT)
 			continue;
 		g->ifindex[i] = l->stop[k].ifindex;
 		g->netns[i] = l->stop[k].netns;
@@ -180,7 +187,7 @@ static void fill(struct nt_run *r, const struct nt_rtt *s, struct shown *g)
 		g->last_stage = nt_tl_stage_name(r, last->direction, last->stop[stops(last) - 1].stage);
 		g->total_ns = since(s->start_ns, last->stop[stops(last) - 1].ts_ns);
 	}
-	if (s->ended == NT_LAT_COMPLETE)
+	if (s->ended == NT_RTT_COMPLETE)
 		g->has |= COMPLETE;
 	if (s->ended == NT_RTT_DROPPED)
 		g->has |= DROPPED;
@@ -214,9 +221,11 @@ static void show_json(struct nt_run *r, const struct shown *g)
 
 	nt_json_begin(o, "event");
 	nt_fields_json(o, nt_run_names(r), p->row, p->n_rows, g);
-	nt_json_arr(o, "flags");
-	nt_tl_flags_json(o, g->s->leg[0].flags | (g->s->leg[1].start_ns ? g->s->leg[1].flags : 0));
-	nt_json_arr_end(o);
+	if (!nt_tl_desc_of(r)->by_packet) {
+		nt_json_arr(o, "flags");
+		nt_tl_flags_json(o, g->s->leg[0].flags | (g->s->leg[1].start_ns ? g->s->leg[1].flags : 0));
+		nt_json_arr_end(o);
+	}
 	nt_json_arr(o, "stages");
 	for (uint32_t leg = 0; leg < 2; leg++) {
 		for (uint32_t i = 0; i < stops(&g->s->leg[leg]); i++) {
@@ -247,11 +256,11 @@ static void show_head(struct nt_run *r, const struct shown *g)
 	nt_echo_text(&g->key, key, sizeof(key));
 	nt_text(o, "\n%s  %s  %s  ", row_text(r, g, "time", time, sizeof(time)), g->direction == NT_DIR_TX ? "tx" : "rx",
 		key);
-	if (g->ended == NT_LAT_COMPLETE)
+	if (g->ended == NT_RTT_COMPLETE)
 		nt_text(o, "rtt %s\n", nt_fmt_ns(g->total_ns, ns, sizeof(ns)));
 	else
-		nt_text(o, "%s after %s\n", g->ended == NT_LAT_TIMEOUT ? "TIMEOUT" :
-			g->ended == NT_LAT_SUPERSEDED ? "SENT AGAIN" :
+		nt_text(o, "%s after %s\n", g->ended == NT_RTT_TIMEOUT ? "TIMEOUT" :
+			g->ended == NT_RTT_SUPERSEDED ? "SENT AGAIN" :
 			g->ended == NT_RTT_DROPPED ? "DROPPED" : "UNFINISHED", g->last_stage);
 	nt_text(o, "    %u bytes, ttl %u", g->len, g->ttl);
 	if (g->pid)
@@ -296,7 +305,7 @@ static void show_sum(struct nt_run *r, const struct shown *g)
 	struct nt_out *o = nt_run_out(r);
 	char buf[32], up[32];
 
-	if (g->ended != NT_LAT_COMPLETE)
+	if (g->ended != NT_RTT_COMPLETE)
 		return;
 	nt_text(o, "   ");
 	show_part(r, g, "=", leg_names[0], g->leg_ns[0]);

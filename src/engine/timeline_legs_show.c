@@ -119,21 +119,31 @@ static void drops_json(struct nt_run *r, const struct nt_tl_figures *f)
 	nt_json_arr_end(o);
 }
 
-/* X(JSON name, text behind the number, counter) */
-#define COUNTERS(X)								\
-	X("dropped_total", "dropped", NT_STAT_RTT_DROPPED)			\
-	X("elsewhere", "of other hosts: forwarded", NT_STAT_RTT_ELSEWHERE)	\
-	X("superseded", "sent again before the end", NT_STAT_RTT_SUPERSEDED)	\
-	X("below_threshold", "under the threshold", NT_STAT_TL_BELOW)		\
-	X("upcalls", "with an upcall of Open vSwitch", NT_STAT_RTT_UPCALLS)	\
-	X("duplicate_replies", "duplicate replies", NT_STAT_RTT_DUPLICATE)	\
-	X("fragments", "later fragments", NT_STAT_TL_FRAGMENTS)			\
-	X("ambiguous", "alike: followed by address only", NT_STAT_TL_AMBIGUOUS)	\
-	X("without_alias", "without room for an alias", NT_STAT_TL_NO_ALIAS)	\
-	X("clock_skew", "times with clock skew", NT_STAT_TL_SKEW)		\
-	X("without_row", "that no table had room for", NT_STAT_TL_NO_ROW)	\
-	X("stages_cut", "stages more than a timeline holds", NT_STAT_TL_CUT)	\
-	X("no_stack", "without a stack", NT_STAT_RTT_NO_STACK)
+static const struct counter {
+	const char *json, *text;	/* text stands behind the number */
+	uint32_t stat;
+	bool followed;			/* where packets are followed by the address of their skb only */
+} counters[] = {
+	{ "dropped_total", "dropped", NT_STAT_RTT_DROPPED, true },
+	{ "elsewhere", "of other hosts: forwarded", NT_STAT_RTT_ELSEWHERE, true },
+	{ "superseded", "sent again before the end", NT_STAT_RTT_SUPERSEDED, false },
+	{ "below_threshold", "under the threshold", NT_STAT_TL_BELOW, false },
+	{ "upcalls", "with an upcall of Open vSwitch", NT_STAT_RTT_UPCALLS, true },
+	{ "duplicate_replies", "duplicate replies", NT_STAT_RTT_DUPLICATE, false },
+	{ "fragments", "later fragments", NT_STAT_TL_FRAGMENTS, true },
+	{ "ambiguous", "alike: followed by address only", NT_STAT_TL_AMBIGUOUS, true },
+	{ "without_alias", "without room for an alias", NT_STAT_TL_NO_ALIAS, true },
+	{ "clock_skew", "times with clock skew", NT_STAT_TL_SKEW, false },
+	{ "without_row", "that no table had room for", NT_STAT_TL_NO_ROW, false },
+	{ "stages_cut", "stages more than a timeline holds", NT_STAT_TL_CUT, true },
+	{ "no_stack", "without a stack", NT_STAT_RTT_NO_STACK, false },
+};
+
+/* The i-th of the tool's counters; NULL: it has not that one. */
+static const struct counter *counter_of(struct nt_run *r, size_t i)
+{
+	return counters[i].followed && nt_tl_desc_of(r)->by_packet ? NULL : &counters[i];
+}
 
 static void counters_json(struct nt_run *r, struct nt_tl_figures *f)
 {
@@ -141,14 +151,15 @@ static void counters_json(struct nt_run *r, struct nt_tl_figures *f)
 
 	nt_json_u64(o, "started", f->stat[NT_STAT_RTT_STARTED]);
 	nt_json_u64(o, "completed", f->stat[NT_STAT_RTT_COMPLETED]);
-#define PUT(json, text, stat_) nt_json_u64(o, json, f->stat[stat_]);
-	COUNTERS(PUT)
-#undef PUT
+	for (size_t i = 0; i < NT_COUNT(counters); i++)
+		if (counter_of(r, i))
+			nt_json_u64(o, counters[i].json, f->stat[counters[i].stat]);
 	nt_json_u64(o, "timed_out_total", sum_of(&f->legs.timed_out));
 	by_stage_json(r, "timed_out", &f->legs.timed_out);
 	nt_json_u64(o, "unfinished", sum_of(&f->legs.unfinished));
 	by_stage_json(r, "unfinished_after", &f->legs.unfinished);
-	drops_json(r, f);
+	if (!nt_tl_desc_of(r)->by_packet)
+		drops_json(r, f);
 }
 
 static void stages_json(struct nt_run *r, const struct nt_tl_figures *f)
@@ -248,16 +259,19 @@ static void table_text(struct nt_run *r, const struct nt_tl_figures *f, uint32_t
 	nt_tl_text_table(r, dir == NT_DIR_TX ? "\ntx, this host sends the request" : "\nrx, this host answers", row, n);
 }
 
+/* The leg is named where a stage may be of either. */
 static void by_stage_text(struct nt_run *r, const char *what, const struct nt_tl_by_leg *v)
 {
+	bool either = !nt_tl_desc_of(r)->by_packet;
 	char c[32];
 
 	for (uint32_t dir = 0; dir < 2; dir++)
 		for (uint32_t leg = 0; leg < 2; leg++)
 			for (uint32_t i = 0; i < NT_TL_STAGES; i++)
 				if (v->n[dir][leg][i])
-					nt_text(nt_run_out(r), "  %s, %s %s after %s: %s\n", direction_name(dir),
-						leg ? "reply" : "request", what, nt_tl_stage_name(r, dir ^ leg, i),
+					nt_text(nt_run_out(r), "  %s after %s (%s%s): %s\n", what,
+						nt_tl_stage_name(r, dir ^ leg, i), direction_name(dir),
+						!either ? "" : leg ? ", reply" : ", request",
 						nt_fmt_count(v->n[dir][leg][i], c, sizeof(c)));
 }
 
@@ -295,9 +309,9 @@ static void figures_text(struct nt_run *r, struct nt_tl_figures *f)
 		nt_fmt_count(f->stat[NT_STAT_RTT_COMPLETED], b, sizeof(b)));
 	count_text(r, "timed out", sum_of(&f->legs.timed_out));
 	count_text(r, "unfinished", sum_of(&f->legs.unfinished));
-#define PUT(json, text, stat_) count_text(r, text, f->stat[stat_]);
-	COUNTERS(PUT)
-#undef PUT
+	for (size_t i = 0; i < NT_COUNT(counters); i++)
+		if (counter_of(r, i))
+			count_text(r, counters[i].text, f->stat[counters[i].stat]);
 	nt_text(o, "\n");
 	by_stage_text(r, "timed out", &f->legs.timed_out);
 	by_stage_text(r, "unfinished", &f->legs.unfinished);
@@ -320,7 +334,7 @@ struct debug_row {
 	struct nt_tl_debug n;
 };
 
-#define D(why) offsetof(struct debug_row, n.reject[NT_LAT_REJECT_##why])
+#define D(why) offsetof(struct debug_row, n.reject[NT_RTT_REJECT_##why])
 static const struct nt_field debug_rows[] = {
 	{ .name = "hook", .kind = NT_K_CSTR, .off = offsetof(struct debug_row, hook), .width = 13 },
 	{ .name = "seen", .kind = NT_K_U64, .off = offsetof(struct debug_row, n.seen) },
@@ -332,7 +346,12 @@ static const struct nt_field debug_rows[] = {
 	{ .name = "no_state", .label = "no session", .kind = NT_K_U64, .off = D(STATE) },
 };
 
-/* The stages of the hooks that are there: only where legs begin packets are left out. */
+static bool stage_hooked(struct nt_run *r, uint32_t stage)
+{
+	return nt_run_hooked(r, stage == NT_TL_L4_RCV ? "icmp_rcv" : nt_tl_stage_name(r, NT_DIR_TX, stage));
+}
+
+/* The stages of the hooks that are there, those of what is sent first. */
 static void debug_table(struct nt_run *r)
 {
 	static struct debug_row row[NT_TL_STAGES];
@@ -341,10 +360,12 @@ static void debug_table(struct nt_run *r)
 
 	if (!nt_tl_opts_of(r)->debug || nt_out_format(nt_run_out(r)) == NT_CSV)
 		return;
-	for (uint32_t i = 0; i < NT_TL_STAGES; i++) {
+	for (uint32_t k = 0; k < NT_TL_STAGES; k++) {
+		uint32_t sent = NT_TL_STAGES - NT_TL_PHY_QUEUE, own = NT_TL_PHY_RX;
+		uint32_t i = k < own ? k : k < own + sent ? k - own + NT_TL_PHY_QUEUE : k - sent;
+
 		row[n].hook = nt_tl_stage_name(r, NT_DIR_TX, i);
-		if (nt_run_hooked(r, i == NT_TL_L4_RCV ? "icmp_rcv" : row[n].hook) &&
-		    !bpf_map_lookup_elem(fd, &i, &row[n].n))
+		if (stage_hooked(r, i) && !bpf_map_lookup_elem(fd, &i, &row[n].n))
 			n++;
 	}
 	nt_table(nt_run_out(r), nt_run_names(r), "debug",

@@ -31,6 +31,8 @@ const char *nt_tl_stage_name(const struct nt_run *r, uint32_t direction, uint32_
 
 	if (stage >= NT_TL_STAGES)
 		return "?";
+	if (stage == NT_TL_L4_RCV && nt_tl_desc_of(r)->by_packet)
+		return "icmp_rcv";		/* what it is hooked at */
 	old = legacy[direction & 1][stage];
 	return old && nt_tl_opts_of(r)->legacy_names ? old : names[stage];
 }

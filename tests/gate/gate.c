@@ -174,8 +174,7 @@ static long stack_of(const struct nt_prog *p, const struct nt_reach *f, size_t s
 	return (own + FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN + below;
 }
 
-/* As an old kernel gets them: no ring buffer, every filter on. */
-static int set_consts(struct nt_prog *p)
+int gate_set_consts(struct bpf_insn *insns, size_t n)
 {
 	struct nt_consts c = { 0 };
 
@@ -184,7 +183,7 @@ static int set_consts(struct nt_prog *p)
 		c.set |= 1u << id;
 	}
 	c.value[NT_CONST_PCAP] = 1;
-	return nt_patch_consts(p->insns, p->n, &c, NULL);
+	return nt_patch_consts(insns, n, &c, NULL);
 }
 
 /* Immediates that depend on the kernel's BTF, and the constants of which any value may come. */
@@ -209,7 +208,7 @@ static void check_prog(struct gate *g, struct nt_prog *p)
 	size_t live = 0;
 	long stack;
 
-	if (!unknown || set_consts(p) < 0 || nt_reach_find(&f, p->insns, p->n, unknown)) {
+	if (!unknown || gate_set_consts(p->insns, p->n) < 0 || nt_reach_find(&f, p->insns, p->n, unknown)) {
 		broken(g, GATE_READ, p->name, 0);
 		free(unknown);
 		return;
@@ -240,10 +239,9 @@ static void check_prog(struct gate *g, struct nt_prog *p)
 		g->n->deepest = (size_t)stack;
 }
 
-static bool loaded_on_419(const struct nt_prog *p)
+bool gate_loaded_on_419(const char *section)
 {
-	return strncmp(p->section, "fentry", 6) && strncmp(p->section, "fexit", 5) &&
-	       strncmp(p->section, "tp_btf", 6);
+	return strncmp(section, "fentry", 6) && strncmp(section, "fexit", 5) && strncmp(section, "tp_btf", 6);
 }
 
 static bool map_ok(const struct bpf_map *m)
@@ -289,7 +287,7 @@ int gate_check(const void *elf, size_t size, gate_report report, void *arg, stru
 		broken(&g, GATE_DATA, "object", 1);
 	check_maps(&g, elf, size);
 	for (size_t i = 0; i < o.n; i++)
-		if (loaded_on_419(&o.prog[i]))
+		if (gate_loaded_on_419(o.prog[i].section))
 			check_prog(&g, &o.prog[i]);
 	nt_object_free(&o);
 	return g.broken;

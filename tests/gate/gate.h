@@ -6,6 +6,8 @@
 #ifndef NETTRACE_TEST_GATE_H
 #define NETTRACE_TEST_GATE_H
 
+#include <linux/bpf.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum gate_rule {
@@ -30,5 +32,17 @@ struct gate_numbers {
 /* Number of broken rules. Programs that 4.19 never gets (fentry, fexit, tp_btf) are not judged. */
 int gate_check(const void *elf, size_t size, gate_report report, void *arg, struct gate_numbers *n);
 const char *gate_rule_text(enum gate_rule rule);
+
+/* Writes the constants that an old kernel gets: no ring buffer, every filter and switch on. < 0: cannot. */
+int gate_set_consts(struct bpf_insn *insns, size_t n);
+bool gate_loaded_on_419(const char *section);
+
+struct gate_work {
+	unsigned long most;	/* instructions that this kernel's verifier processed for one program */
+	char name[64];
+};
+
+/* Loads the programs that 4.19 gets into this kernel. Not 0: it cannot (no privilege, no BTF). */
+int gate_verify(const void *elf, size_t size, struct gate_work *w);
 
 #endif

@@ -78,12 +78,15 @@ NT_TP(phy_xmit, struct sk_buff *skb, struct net_device *dev)
 {
 	struct nt_timeline *l = nt_track_of(skb);
 	__u64 now = bpf_ktime_get_ns();
+	__u32 ended = NT_TL_INSIDE;
 
 	if (!(nt_tl_roles(direct, skb, dev) & NT_TL_PHY))
 		return 0;
 	if (!l && nt_tl_wants(NT_DIR_TX))
 		l = nt_tl_by_alias(direct, skb, NT_AT_DATA_L2, dev, 0, 0);
 	if (l && l->direction == NT_DIR_TX && (l->seen & (1u << NT_TL_PHY_QUEUE)))
-		nt_tl_leaves(ctx, direct, l, skb, dev, NT_TL_PHY_XMIT, now);
+		ended = nt_tl_leaves(ctx, direct, l, skb, dev, NT_TL_PHY_XMIT, now);
+	if (ended != NT_TL_INSIDE)
+		nt_tl_end(ctx, (__u64)skb, l, ended, now);
 	return 0;
 }

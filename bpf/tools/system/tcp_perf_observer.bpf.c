@@ -237,9 +237,12 @@ NT_TP(set_state, struct sock *sk, void *from, void *to)
 		NT_BARRIER(state);
 		nt_stat_add(NT_STAT_TCP_STATE0 + (state < NT_TCP_KERNEL_STATES ? state : NT_TCP_KERNEL_STATES - 1), 1);
 	}
-	if (old == SYN_SENT && (state == ESTABLISHED || state == CLOSE))
+	if (old == SYN_SENT && (state == ESTABLISHED || state == CLOSE)) {
 		opened(ctx, direct, w, sk, state == ESTABLISHED);
-	else if (w && old == SYN_RECV && state == ESTABLISHED)
+		return 0;
+	}
+	NT_BARRIER(w);		/* else clang keeps "w is there" as a bit, of which 4.19's verifier knows nothing */
+	if (w && old == SYN_RECV && state == ESTABLISHED)
 		shaken(ctx, direct, w, sk, NT_TCP_GET(sk, srtt_us) >> 3, NULL, true);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#include "nettrace/latency.h"
+#include "nettrace/timeline.h"
 
-#define O(member) offsetof(struct nt_latency_opts, member)
+#define O(member) offsetof(struct nt_tl_opts, member)
 
 static const struct nt_opt opts[] = {
 	{ .name = "direction", .letter = 'r', .type = NT_OPT_ENUM, .offset = O(direction),
@@ -55,29 +55,6 @@ static const struct nt_hook hooks[] = {
 	  .loss = NO_STAGE("icmp_rcv (IPv6)") },
 };
 
-#define OUT	{ "ip_out", "ip_out", "ip6_out" }, { "phy_queue", "phy_queue", "phy_queue" }, \
-		{ "phy_xmit", "phy_xmit", "phy_xmit" }
-#define IN	{ "phy_rx", "phy_rx", "phy_rx" }, { "ip_rcv", "ip_rcv", "ip6_rcv" }, \
-		{ "icmp_rcv", "icmp_rcv", "icmp6_rcv" }
-
-static const struct nt_latency_stage tx[] = { OUT, IN }, rx[] = { IN, OUT };
-
-static const struct nt_latency_desc latency = {
-	.stage = { [NT_DIR_TX] = tx, [NT_DIR_RX] = rx },
-	.n_stages = NT_COUNT(tx),
-	.leg2 = 3,
-	.leg = { "request", "reply" },
-	.outside = { [NT_DIR_TX] = "outside", [NT_DIR_RX] = "responder" },
-	.hook = { "ip_out", "phy_queue", "phy_xmit", "phy_rx", "ip_rcv", "icmp_rcv" },
-	.total = "rtt",
-	.key_size = sizeof(struct nt_echo_key),
-	.key = nt_echo_key_fields,
-	.n_key = NT_ECHO_KEY_FIELDS,
-	.direction = nt_echo_direction,
-	.protocol = nt_echo_protocol,
-	.text = nt_echo_text,
-};
-
 extern const struct nt_tool nt_tool_kernel_icmp_rtt;
 const struct nt_tool nt_tool_kernel_icmp_rtt = {
 	.name = "kernel_icmp_rtt",
@@ -110,12 +87,12 @@ const struct nt_tool nt_tool_kernel_icmp_rtt = {
 	},
 	.opts = opts,
 	.n_opts = NT_COUNT(opts),
-	.opts_size = sizeof(struct nt_latency_opts),
+	.opts_size = sizeof(struct nt_tl_opts),
 	.tuple = NT_TUPLE_ADDR | NT_TUPLE_DEV | NT_TUPLE_EXPR,
 	.hooks = hooks,
 	.n_hooks = NT_COUNT(hooks),
-	.state_maps = "nt_lat",
-	.engine = &nt_latency_engine,
-	.engine_data = &latency,
-	.check = nt_echo_check,
+	.state_maps = "nt_rtts",
+	.engine = &nt_timeline_engine,
+	.engine_data = &(const struct nt_tl_desc){ .details = true, .legs = true, .by_packet = true },
+	.check = nt_timeline_legs_check,
 };

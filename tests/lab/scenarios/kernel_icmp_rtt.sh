@@ -28,7 +28,7 @@ check_jq "who, where" tx "map($ICMP) | all(.direction == \"tx\" and .src_ip == \
     .dst_ip == \"10.77.0.2\" and .protocol == \"icmp\" and .ip_version == 4 and .ttl == 64 and
     .len_bytes == 84 and .comm == \"nt-send\" and .pid > 0 and .tid == .pid and .ifname == \"va\" and
     .leg2_ifname == \"va\" and .last_stage == \"icmp_rcv\")"
-check_jq "stages in order" tx "map($ICMP) | all([.stages[].stage] == $TX and
+check_jq "stages in order" tx "map($ICMP) | all([.stages[].stage] == $TX and [.stages[].leg] == [1, 1, 1, 2, 2, 2] and
     ([.stages[].ts_ns] | . == sort) and (.stages | all(has(\"stack\") | not)) and
     [.stages[] | .ifname // \"-\"] == [\"-\", \"va\", \"va\", \"va\", \"-\", \"-\"])"
 check_jq "the parts are the whole" tx "map($ICMP) | all(

@@ -37,7 +37,7 @@ check_jq "timeouts" in 'map(select(.ended == "timeout")) | length == 60 and
     (map(select(.last_stage == "phy_xmit")) | length == 10 and all(.icmp_id == 3)) and
     all(has("rtt_us") | not)'
 check_jq "their counters" in '.[-1] | .started == 65 and .completed == 5 and .timed_out_total == 60 and
-    (.timed_out | map([.after, .count]) | sort) == [["ip_rcv", 50], ["phy_xmit", 10]] and
+    (.timed_out | map([.leg, .after, .count]) | sort) == [[1, "phy_xmit", 10], [2, "ip_rcv", 50]] and
     .lost == {"buffer": 0, "map_full": 0, "evicted": 60, "probe_missed": 0, "unmatched": 0} and
     .unfinished == 0'
 check_jq "the equation" in "$EQUATION"

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "nettrace/latency.h"
+#include "nettrace/echo.h"
 
 #define K(member) offsetof(struct nt_echo_key, member)
 
@@ -16,28 +16,18 @@ const struct nt_field nt_echo_key_fields[NT_ECHO_KEY_FIELDS] = {
 	{ .name = "icmp_seq", .kind = NT_K_BE16, .off = K(seq) },
 };
 
-uint32_t nt_echo_direction(const void *key)
+const char *nt_echo_protocol(const struct nt_echo_key *k)
 {
-	const struct nt_echo_key *k = key;
-
-	return k->direction == NT_DIR_RX ? NT_DIR_RX : NT_DIR_TX;
-}
-
-const char *nt_echo_protocol(const void *key)
-{
-	const struct nt_echo_key *k = key;
-
 	return k->ip_version == 6 ? "icmpv6" : "icmp";
 }
 
-void nt_echo_text(const void *key, char *buf, size_t size)
+void nt_echo_text(const struct nt_echo_key *k, char *buf, size_t size)
 {
-	const struct nt_echo_key *k = key;
 	char from[64], to[64];
 
 	snprintf(buf, size, "%s > %s  %s id %u seq %u",
 		 nt_fmt_addr(k->initiator, from, sizeof(from)),
-		 nt_fmt_addr(k->target, to, sizeof(to)), nt_echo_protocol(key),
+		 nt_fmt_addr(k->target, to, sizeof(to)), nt_echo_protocol(k),
 		 __builtin_bswap16(k->id), __builtin_bswap16(k->seq));
 }
 
@@ -101,12 +91,4 @@ void nt_echo_ends(struct nt_run *r, bool reversed[2])
 		nt_run_note(r, "nettrace %s: %s: --src-ip is taken for the host that pings",
 			    nt_run_tool(r)->name,
 			    src ? "both addresses are local" : "no address is of this namespace");
-}
-
-int nt_echo_check(struct nt_run *r, struct nt_err *err)
-{
-	struct nt_latency_opts *o = nt_run_opts_rw(r);
-
-	nt_echo_ends(r, o->reversed);
-	return nt_latency_check(r, err);
 }
