@@ -19,6 +19,9 @@
 #include "lib/timeline_alias.bpf.h"
 #include "lib/timeline_stamp.bpf.h"
 #include "lib/track.bpf.h"
+#if !NT_TL_LEGS
+#include "lib/percpu.bpf.h"
+#endif
 
 /* What need not be looked at: of sessions, what is no ICMP, or has none of their addresses. */
 #define NT_TL_REJECT(mask, direct, skb, at, eth) \
@@ -191,6 +194,26 @@ NT_INLINE struct nt_timeline *nt_tl_new(const bool direct, struct sk_buff *skb, 
 	return l;
 }
 
+#if !NT_TL_LEGS
+/* Who sends it: a task, or a softirq on top of any. */
+NT_INLINE void nt_tl_sender(struct nt_timeline *l)
+{
+	enum nt_context context = nt_context();
+	__u64 id;
+
+	if (context == NT_CONTEXT_INTERRUPT)
+		l->flags |= NT_TL_BY_INTERRUPT;
+	if (context != NT_CONTEXT_TASK)
+		return;
+	id = bpf_get_current_pid_tgid();
+	l->pid = id >> 32;
+	l->tid = id;
+	bpf_get_current_comm(l->comm, sizeof(l->comm));
+}
+#else
+#define nt_tl_sender(l)
+#endif
+
 /* The state as it began, in scratch memory. */
 NT_INLINE struct nt_timeline *nt_tl_begin_new(void *ctx, const bool direct, struct sk_buff *skb, const struct nt_cur *c,
 					      const __u32 direction, const __u32 stage, struct net_device *dev)
@@ -202,6 +225,8 @@ NT_INLINE struct nt_timeline *nt_tl_begin_new(void *ctx, const bool direct, stru
 	nt_tl_ids(c, l);
 	if (!NT_TL_LEGS && direction == NT_DIR_TX && nt_tl_retransmitted(direct, skb, c, l->id_a))
 		l->flags |= NT_TL_RETRANS;
+	if (direction == NT_DIR_TX && (nt_const(NT_CONST_TOOL0) & NT_TL_DETAIL))
+		nt_tl_sender(l);
 	if (nt_tl_first_fragment(c)) {
 		l->flags |= NT_TL_FRAGMENTED;
 		nt_tl_frag_note(c);

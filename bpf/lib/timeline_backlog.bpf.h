@@ -8,13 +8,6 @@
 
 #include "lib/timeline.bpf.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct nt_percpu);
-} nt_percpu SEC(".maps");
-
 NT_HISTS(nt_tl_depths, 1);		/* packets */
 
 struct {
@@ -27,15 +20,11 @@ struct {
 /* Packets in a CPU's backlog: those that wait and those that its softirq has taken over. */
 NT_INLINE __u32 nt_backlog_depth(__u32 cpu)
 {
-	__u32 zero = 0;
-	struct nt_percpu *p = bpf_map_lookup_elem(&nt_percpu, &zero);
-	struct softnet_data *sd;
-	__u64 offset = 0;
+	struct nt_percpu *p = nt_percpu_get();
+	struct softnet_data *sd = p ? (void *)nt_percpu_at(p, p->softnet, cpu) : NULL;
 
-	if (!p || !p->offsets || !p->softnet ||
-	    bpf_probe_read_kernel(&offset, sizeof(offset), (void *)(p->offsets + 8ULL * cpu)))
+	if (!sd)
 		return NT_TL_NO_DEPTH;
-	sd = (void *)(p->softnet + offset);
 	return BPF_CORE_READ(sd, input_pkt_queue.qlen) + BPF_CORE_READ(sd, process_queue.qlen);
 }
 

@@ -248,6 +248,18 @@ struct thread_info {
 	__u32 status;		/* x86 */
 };
 
+struct thread_info___preempt {	/* arm64 */
+	__u64 preempt_count;
+};
+
+struct task_struct___preempt {
+	struct thread_info___preempt thread_info;
+};
+
+struct pcpu_hot {		/* x86, 6.2 to 6.14 */
+	int preempt_count;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct sched_entity se;

@@ -15,7 +15,13 @@ void nt_ksyms_free(struct nt_ksyms *k);
 /* Symbol that contains addr, as "name" or "name [module]"; NULL if unknown. Static buffer. */
 const char *nt_ksyms_lookup(const struct nt_ksyms *k, uint64_t addr, uint64_t *offset);
 /* Address of a variable, of a per-CPU one its place in each CPU's area; 0: unknown. */
-enum nt_ksyms_var { NT_KSYMS_PER_CPU_OFFSET, NT_KSYMS_SOFTNET_DATA, NT_KSYMS_VARS };
+enum nt_ksyms_var {
+	NT_KSYMS_PER_CPU_OFFSET,
+	NT_KSYMS_SOFTNET_DATA,
+	NT_KSYMS_PREEMPT_COUNT,
+	NT_KSYMS_PCPU_HOT,
+	NT_KSYMS_VARS
+};
 uint64_t nt_ksyms_var(const struct nt_ksyms *k, enum nt_ksyms_var var);
 /* Calls fn for every text symbol: [start, end). Pattern tests are the caller's. */
 void nt_ksyms_each(const struct nt_ksyms *k,

@@ -35,6 +35,7 @@ enum nt_tl_flag {
 	NT_TL_GSO_UPCALL = 1 << 4,	/* a segment of it went through the upcall */
 	NT_TL_ENCAPSULATED = 1 << 5,	/* by a tunnel of this host */
 	NT_TL_FRAGMENTED = 1 << 6,
+	NT_TL_BY_INTERRUPT = 1 << 7,	/* sent by a softirq, in no task's name */
 };
 
 enum nt_tl_end {
@@ -94,7 +95,7 @@ struct nt_timeline {			/* state of a packet, and the event of its end */
 	__u32 n;			/* stops */
 	__u32 ovs_passes;
 	__u32 left_ifindex, left_netns;	/* was queued at this device, which is no uplink; 0: at none */
-	__u32 tid, pid;			/* who sent it; 0: in no task's context */
+	__u32 tid, pid;			/* who sent it; 0: not known, or in no task's context */
 	char comm[16];
 	__u32 backlog;			/* packets that were in its CPU's backlog when it came; NT_TL_NO_DEPTH */
 	__u32 qlen;			/* packets in the uplink's discipline when it came; NT_TL_NO_DEPTH */
@@ -193,6 +194,7 @@ enum nt_rtt_hook {
 struct nt_percpu {
 	__u64 offsets;			/* __per_cpu_offset */
 	__u64 softnet;			/* softnet_data */
+	__u64 preempt_count, hot;	/* __preempt_count, or pcpu_hot that holds it */
 };
 
 /* NT_CONST_TOOL0: enum nt_tl_switch; NT_CONST_TOOL1: threshold of the total in ns; NT_CONST_TOOL2: of

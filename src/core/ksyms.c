@@ -28,6 +28,7 @@ struct nt_ksyms {
 
 static const char *const vars[NT_KSYMS_VARS] = {
 	[NT_KSYMS_PER_CPU_OFFSET] = "__per_cpu_offset", [NT_KSYMS_SOFTNET_DATA] = "softnet_data",
+	[NT_KSYMS_PREEMPT_COUNT] = "__preempt_count", [NT_KSYMS_PCPU_HOT] = "pcpu_hot",
 };
 
 /* Room for every name that len bytes of lines can hold. */

@@ -2,6 +2,7 @@
 /* Timeline engine: devices, constants, packets that ended, packets that do not. */
 #include "timeline.h"
 #include "nettrace/echo.h"
+#include "nettrace/ksyms.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -192,6 +193,21 @@ static int configure(struct nt_run *r, struct nt_err *err)
 	return 0;
 }
 
+/* Of tools that look at data of each CPU. */
+static void write_percpu(struct nt_run *r)
+{
+	struct nt_ksyms *k = nt_run_ksyms(r);
+	struct nt_percpu at = {
+		.offsets = nt_ksyms_var(k, NT_KSYMS_PER_CPU_OFFSET), .softnet = nt_ksyms_var(k, NT_KSYMS_SOFTNET_DATA),
+		.preempt_count = nt_ksyms_var(k, NT_KSYMS_PREEMPT_COUNT), .hot = nt_ksyms_var(k, NT_KSYMS_PCPU_HOT),
+	};
+	int fd = nt_run_map_fd(r, "nt_percpu");
+	uint32_t zero = 0;
+
+	if (k && fd >= 0)
+		bpf_map_update_elem(fd, &zero, &at, BPF_ANY);
+}
+
 static int prepare(struct nt_run *r, struct nt_err *err)
 {
 	struct nt_tl_priv *p = nt_run_priv(r);
@@ -203,7 +219,7 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 			nt_drop_load_places(r, &p->places);
 		nt_devset_write(r, &p->devset);
 	}
-	nt_tl_backlog_prepare(r);
+	write_percpu(r);
 	if (nt_tl_desc_of(r)->legs && !p->row && nt_tl_legs_rows(r))
 		return nt_err_set(err, NT_EXIT_RUNTIME, ENOMEM, "no memory for the rows");
 	if (p->now)

@@ -119,7 +119,6 @@ int nt_tl_parse_stage_us(const char *text, uint8_t *from, uint8_t *to, uint64_t 
 bool nt_tl_async(uint32_t from, uint32_t to);
 
 /* timeline_backlog.c */
-void nt_tl_backlog_prepare(struct nt_run *r);
 void nt_tl_backlog_started(struct nt_run *r);
 void nt_tl_backlog_read(struct nt_run *r, struct nt_tl_figures *f);
 void nt_tl_backlog_copy(struct nt_tl_figures *to, const struct nt_tl_figures *from);

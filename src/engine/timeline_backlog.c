@@ -13,18 +13,6 @@
 
 #define SHOWN 10		/* pairs of CPUs in text */
 
-void nt_tl_backlog_prepare(struct nt_run *r)
-{
-	struct nt_ksyms *k = nt_tl_desc_of(r)->backlog ? nt_run_ksyms(r) : NULL;
-	struct nt_percpu at = {
-		.offsets = nt_ksyms_var(k, NT_KSYMS_PER_CPU_OFFSET), .softnet = nt_ksyms_var(k, NT_KSYMS_SOFTNET_DATA),
-	};
-	uint32_t zero = 0;
-
-	if (k)
-		bpf_map_update_elem(nt_run_map_fd(r, "nt_percpu"), &zero, &at, BPF_ANY);
-}
-
 /* ---- what is to be expected of a device ---- */
 /* Has any receive queue a mask of CPUs? "00000000,00000003": any digit but 0. */
 static bool has_rps(const char *name)

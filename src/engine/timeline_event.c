@@ -11,6 +11,11 @@ static const struct nt_field head_fields[] = {
 	{ .name = "direction", .kind = NT_K_ENUM, .off = L(direction), .names = "tx|rx" },
 	{ .name = "ended", .kind = NT_K_ENUM, .off = L(ended), .names = "inside|complete|dropped|elsewhere|timeout" },
 };
+static const struct nt_field sender_fields[] = {
+	{ .name = "pid", .kind = NT_K_U32, .off = L(pid) },
+	{ .name = "tid", .kind = NT_K_U32, .off = L(tid) },
+	{ .name = "comm", .kind = NT_K_COMM, .off = L(comm) },
+};
 static const struct nt_field drop_fields[] = {
 	{ .name = "drop_reason", .kind = NT_K_REASON, .off = L(reason) },
 	{ .name = "drop_location", .kind = NT_K_KSYM, .off = L(location) },
@@ -29,6 +34,7 @@ static const struct { uint32_t flag; const char *name; } flag_names[] = {
 	{ NT_TL_CLONE, "clone" }, { NT_TL_REASSEMBLED, "reassembled" }, { NT_TL_RETRANS, "retrans" },
 	{ NT_TL_AMBIGUOUS, "ambiguous" }, { NT_TL_GSO_UPCALL, "gso_upcall" },
 	{ NT_TL_ENCAPSULATED, "encapsulated" }, { NT_TL_FRAGMENTED, "fragmented" },
+	{ NT_TL_BY_INTERRUPT, "by_softirq" },
 };
 
 void nt_tl_flags_json(struct nt_out *o, uint32_t flags)
@@ -114,6 +120,8 @@ static void members(struct nt_run *r, const struct nt_timeline *l)
 	if (l->ended == NT_TL_DROPPED)
 		nt_fields_json(o, nt_run_names(r), drop_fields, NT_COUNT(drop_fields), l);
 	nt_packet_json(r, &l->pkt);
+	if (l->pid)
+		nt_fields_json(o, nt_run_names(r), sender_fields, NT_COUNT(sender_fields), l);
 	nt_json_u64(o, "ovs_passes", l->ovs_passes);
 	parts_json(o, l);
 	nt_json_arr(o, "flags");
@@ -184,7 +192,7 @@ static void end_text(struct nt_run *r, const struct nt_timeline *l)
 
 static void text(struct nt_run *r, const struct nt_timeline *l)
 {
-	char time[40], packet[200], whole[32];
+	char time[40], packet[200], whole[32], comm[40];
 	struct nt_out *o = nt_run_out(r);
 
 	nt_field_text(nt_run_names(r), &head_fields[0], l, time, sizeof(time));
@@ -193,6 +201,9 @@ static void text(struct nt_run *r, const struct nt_timeline *l)
 	for (size_t i = 0; i < NT_COUNT(flag_names); i++)
 		if (l->flags & flag_names[i].flag)
 			nt_text(o, " %s", flag_names[i].name);
+	if (l->pid)
+		nt_text(o, ", sent by %s %u/%u", nt_field_text(nt_run_names(r), &sender_fields[2], l, comm, sizeof(comm)),
+			l->pid, l->tid);
 	if (l->ovs_passes > 1)
 		nt_text(o, " (%u times through the switch)", l->ovs_passes);
 	if (l->backlog != NT_TL_NO_DEPTH)

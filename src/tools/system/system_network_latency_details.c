@@ -48,7 +48,9 @@ const struct nt_tool nt_tool_system_network_latency_details = {
 	"their buffer's address, and by what their headers say where the buffer changes: clone (a packet tap\n"
 	"is open, the switch sends to several ports), reassembled, gso_upcall (the first segment of a larger\n"
 	"packet came back from ovs-vswitchd). ambiguous: another packet has the same numbers, so this one is\n"
-	"followed by its address only. retrans: TCP sent its first byte before.\n"
+	"followed by its address only. retrans: TCP sent its first byte before. Packets of this host are\n"
+	"shown with the process that sends them; by_softirq: none does (what TCP sends as an acknowledgement\n"
+	"comes or a timer ends, and the kernel's own answers).\n"
 	"\n"
 	"--direction tx: --src-ip is a local address; rx: --dst-ip is. With both, addresses match either way\n"
 	"round. The network card and its driver, and how long GRO holds packets, are not in these times.",
