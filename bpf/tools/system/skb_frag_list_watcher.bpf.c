@@ -3,7 +3,7 @@
  * Which function makes, takes away or changes a packet's list of further skbs. Functions that may do so are
  * hooked at both ends, others are places that a packet passes.
  */
-#include "lib/shinfo.bpf.h"
+#include "lib/shinfo_list.bpf.h"
 
 NT_LICENSE;
 

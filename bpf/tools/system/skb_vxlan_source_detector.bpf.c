@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which function puts gso_types of tunnels on packets, or takes them off, and which device packets come from or
+ * leave by with them.
+ */
+#include "lib/shinfo_tunnel.bpf.h"
+
+NT_LICENSE;
+
+#define BOTH_ENDS(stem, place, skb, args...)						\
+NT_FUNC(stem##_in, ##args)								\
+{											\
+	return nt_shinfo_enter(ctx, (__u64)(skb), NT_SHINFO_AT_##place);		\
+}											\
+NT_RET(stem##_out, 2, __u64 ret)							\
+{											\
+	return nt_shinfo_leave(ctx, NT_SHINFO_AT_##place, 0);				\
+}
+
+#define PASSES(stem, place, skb, args...)						\
+NT_FUNC(stem, ##args)									\
+{											\
+	return nt_shinfo_see(ctx, (__u64)(skb), NT_SHINFO_AT_##place, NULL);		\
+}
+
+/* ---- from drivers ---- */
+NT_TP(gro, struct sk_buff *skb)
+{
+	return nt_shinfo_see(ctx, (__u64)skb, NT_SHINFO_AT_NAPI_GRO | NT_SHINFO_FRESH | NT_SHINFO_AT_L3 |
+			     nt_tunnel_driver(skb), NULL);
+}
+
+/* A tun device's packets come by here first, others have been at GRO. */
+NT_TP(receive, struct sk_buff *skb)
+{
+	__u32 driver = nt_tunnel_driver(skb) & NT_TUNNEL_OF_TUN;
+
+	return nt_shinfo_see(ctx, (__u64)skb, NT_SHINFO_AT_RECEIVE | NT_SHINFO_AT_L3 | driver |
+			     (driver ? NT_SHINFO_FRESH : 0), NULL);
+}
+
+/* ---- into tunnels, out of them ---- */
+BOTH_ENDS(offloads, OFFLOADS, skb, struct sk_buff *skb)
+BOTH_ENDS(pull_tunnel, PULL_TUNNEL, skb, struct sk_buff *skb)
+BOTH_ENDS(vxlan_rcv, VXLAN_RCV, skb, void *sk, struct sk_buff *skb)
+
+/* ---- GRO has merged ---- */
+BOTH_ENDS(gro_udp4, GRO_UDP4, skb, struct sk_buff *skb)
+BOTH_ENDS(gro_udp6, GRO_UDP6, skb, struct sk_buff *skb)
+BOTH_ENDS(gro_udp, GRO_UDP, skb, struct sk_buff *skb)
+BOTH_ENDS(gro_vxlan, GRO_VXLAN, skb, void *sk, struct sk_buff *skb)
+BOTH_ENDS(gro_gre, GRO_GRE, skb, struct sk_buff *skb)
+BOTH_ENDS(gro_tcp, GRO_TCP, skb, struct sk_buff *skb)
+
+/* ---- on the way out ---- */
+PASSES(gso_tunnel, GSO_TUNNEL, skb, struct sk_buff *skb)
+PASSES(segment, SEGMENT, skb, struct sk_buff *skb)
+
+NT_TP(start_xmit, struct sk_buff *skb)
+{
+	return nt_shinfo_see(ctx, (__u64)skb, NT_SHINFO_AT_START_XMIT | NT_SHINFO_AT_L2, NULL);
+}
+
+/* ---- the end ---- */
+NT_TP(dropped, struct sk_buff *skb)
+{
+	return nt_shinfo_end((__u64)skb);
+}
+
+NT_TP(consumed, struct sk_buff *skb)
+{
+	return nt_shinfo_end((__u64)skb);
+}
+
+NT_FUNC(freed, struct sk_buff *skb)
+{
+	return nt_shinfo_end((__u64)skb);
+}
+
+/* Received data that was read, and what another CPU is to free: no tracepoint tells. */
+NT_FUNC(deferred, struct sk_buff *skb)
+{
+	return nt_shinfo_end((__u64)skb);
+}
+
+NT_FUNC(partly_freed, struct sk_buff *skb)
+{
+	return nt_shinfo_end((__u64)skb);
+}
