@@ -55,9 +55,9 @@ static const struct nt_hook hooks[] = {
 	BOTH_ENDS("gro_udp4", "udp4_gro_complete", SETTER, MERGED),
 	BOTH_ENDS_IF("gro_udp6", "udp6_gro_complete", NULL, has_ipv6, MERGED),
 	BOTH_ENDS("gro_udp", "udp_gro_complete", SETTER, MERGED),
-	BOTH_ENDS("gro_vxlan", "vxlan_gro_complete", NULL, MERGED ", of VXLAN; the module may not be loaded"),
-	BOTH_ENDS("gro_gre", "gre_gro_complete", NULL, MERGED ", of GRE"),
-	BOTH_ENDS("gro_tcp", "tcp_gro_complete", NULL, MERGED ", of TCP"),
+	BOTH_ENDS("gro_vxlan", "vxlan_gro_complete", NULL, "that GRO puts a type on packets of VXLAN; the module may not be loaded"),
+	BOTH_ENDS("gro_gre", "gre_gro_complete", NULL, MERGED),
+	BOTH_ENDS("gro_tcp", "tcp_gro_complete", NULL, MERGED),
 	PASSES("gro", NT_HOOK_TP, "net:napi_gro_receive_entry", "packets as they come from a driver, virtio_net"),
 	PASSES("receive", NT_HOOK_TP, "net:netif_receive_skb", "packets as they come from a tun device"),
 	PASSES("gso_tunnel", NT_HOOK_FUNC, "skb_udp_tunnel_segment", "packets in UDP tunnels as they are segmented"),
@@ -79,7 +79,7 @@ const struct nt_tool nt_tool_skb_vxlan_source_detector = {
 	.name = "skb_vxlan_source_detector",
 	.aliases = "skb_vxlan_source_detector.py",
 	.group = NT_GROUP_SYSTEM,
-	.summary = "which function or device puts tunnel types of segmentation (SKB_GSO_UDP_TUNNEL) on packets",
+	.summary = "which function or device puts GSO types of tunnels on packets",
 	.help =
 	"A packet that is to be segmented says how in skb_shinfo()->gso_type. Those of tunnels (UDP_TUNNEL of\n"
 	"VXLAN and Geneve, GRE, IPXIP4, ...) have no business on a host or VM without tunnels. Shown are\n"
@@ -94,12 +94,12 @@ const struct nt_tool nt_tool_skb_vxlan_source_detector = {
 	"                encapsulated (skb->encapsulation), so the device cannot find its inner headers\n"
 	"  SEEN          a packet had such a type when it was first seen, at no such device\n"
 	"\n"
-	"A change belongs to the innermost function that has the packet; \"since\" names the last place before\n"
-	"it, where it happened in none. Packets are followed by address from where they first match the filter,\n"
-	"into tunnels and out of them. The verdict is the first packet with such a type, whatever the limits of\n"
-	"what is shown. At the start it is told what could put one on: devices that are tunnels and UDP sockets\n"
-	"on ports of VXLAN and Geneve (4789, 8472, 6081) of all network namespaces, what devices can segment,\n"
-	"forwarding, ports of Open vSwitch.",
+	"A change belongs to the innermost function that has the packet; \"since\" names the last place\n"
+	"before it, where it happened in none. Packets are followed by address from where they first match\n"
+	"the filter, into tunnels and out of them. The verdict is the first packet with such a type, whatever\n"
+	"the limits of what is shown. At the start it is told what could put one on: devices that are tunnels\n"
+	"and UDP sockets on ports of VXLAN and Geneve (4789, 8472, 6081) of all network namespaces, devices\n"
+	"that segment packets of tunnels, forwarding, ports of Open vSwitch.",
 	.example = {
 		"nettrace skb_vxlan_source_detector --gso-changes-only -t  # who puts types of tunnels on packets",
 		"nettrace skb_vxlan_source_detector --assert none --duration 60  # exit code 1 if there was one",

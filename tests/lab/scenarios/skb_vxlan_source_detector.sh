@@ -1,0 +1,207 @@
+# Types of tunnels in known numbers: TCP without and through VXLAN, segmented and merged again, packets written to a tap.
+# ci: 6.1
+# timeout: 600
+
+need_kprobes
+need_cmd python3 tcpdump ethtool
+need_module vxlan tun
+modprobe vxlan 2>/dev/null || true
+modprobe tun 2>/dev/null || true
+topo_pair
+LAB_START_SECONDS=240    # thirty programs, which a busy machine takes long to verify
+for ns in a b; do
+    [ $ns = a ] && host=1 other=2 || host=2 other=1
+    ip -n $ns link add vx100 address 02:78:00:00:00:0$host mtu 1450 type vxlan id 100 nolearning dstport 4789 \
+        local 10.77.0.$host remote 10.77.0.$other
+    ip -n $ns -batch - <<END
+link set vx100 up
+address add 10.9.100.$host/24 dev vx100
+neighbour replace 10.9.100.$other lladdr 02:78:00:00:00:0$other dev vx100 nud permanent
+END
+done
+settle a b
+
+cat >"$WORK/tcp.py" <<'PY'
+import socket, sys
+if sys.argv[1] == "server":
+    s = socket.create_server((sys.argv[2], 5001))
+    print("ready", flush=True)
+    c = s.accept()[0]
+    while c.recv(1 << 16):
+        pass
+else:
+    c = socket.create_connection((sys.argv[2], 5001))
+    c.sendall(bytes(1000000))
+    c.shutdown(socket.SHUT_WR)
+    c.recv(1)
+PY
+# transfer ADDRESS: 1 MB from a to that of b
+transfer() {
+    bg_in b server python3 "$WORK/tcp.py" server "$1"
+    wait_for 30 grep -q ready "$WORK/server.out"
+    in_a python3 "$WORK/tcp.py" client "$1"
+    lab_wait_exit server 30
+    settle a b
+}
+# number NAME FUNCTIONS EVENT [DEVICE]: of packets in the end record
+number() {
+    jq_get "$1" "[.[-1].functions[] | select((.function | test(\"^($2)$\")) and .event == \"$3\" and
+        (.ifname == \"${4:-}\" or \"${4:-}\" == \"\")).packets] | add // 0"
+}
+detector() { nt_start_in a "$1" skb_vxlan_source_detector --rate 0 "${@:2}"; }
+assert_none() {
+    lab_spawn "$1" txt nsenter --net=/run/netns/a "$NETTRACE" skb_vxlan_source_detector --assert none --gso-changes-only -v
+    lab_wait_line "$1" "$WORK/$1.txt" '^skb_vxlan_source_detector'
+}
+# ended NAME STATUS: of one that asserts
+ended() {
+    kill -INT "$(pid_of "$1")"
+    lab_wait_exit "$1" 10
+    check "$1: exit status" "$LAB_CODE" == "$2"
+    head -n 30 "$1.txt"
+    tail -n 8 "$1.txt"
+    check "$1: lines fit" "$(awk 'length > 100' "$1.txt" | wc -l)" == 0
+    check "$1: nothing is lost" "$(grep -c '^warning' "$1.txt")" == 0
+}
+
+# --- no tunnel: large packets, no types of tunnels -----------------------------------------------------
+detector plain --no-static-check
+assert_none clean
+transfer 10.77.0.2
+nt_stop plain
+lost_zero plain
+ended clean 0
+check_jq "plain TCP: no event, no type" plain '.[-1].events == 0 and .[-1].functions == [] and .[-1].packets > 10 and
+    .[-1].tunnel_types_seen == false and .[-1].first == null and (.[-1].verdict | test("^no packet had one of .*UDP_TUNNEL"))'
+check_jq "no static check" plain 'map(select(.type == "static")) == []'
+check "clean: the verdict" "$(grep -c '^verdict: no packet had one of GRE,' clean.txt)" == 1
+
+# --- through VXLAN: each packet that is to be segmented gets the type, leaves with it, loses it --------------
+bg_in b geneve python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 6081))
+print("ready", flush=True)
+time.sleep(1000)'
+wait_for 30 grep -q ready geneve.out
+captured() { tcpdump -nr "$WORK/inner.pcap" "$1" 2>/dev/null | wc -l; }
+bg_in a capture tcpdump -i vx100 -s 96 -B 8192 -w "$WORK/inner.pcap" -U tcp
+wait_for 10 grep -q 'listening on' capture.err
+detector vx -t
+assert_none seen
+transfer 10.9.100.2
+nt_stop vx
+ended seen 1
+fins() { [ "$(captured 'src host 10.9.100.1 and tcp[tcpflags] & tcp-fin != 0')" -ge 1 ]; }
+wait_for 10 fins || true
+bg_stop capture INT || true
+lost_zero vx
+LARGE=$(captured 'src host 10.9.100.1 and greater 1465')
+check "large packets were sent" "$LARGE" '>' 10
+check "they get the type" "$(number vx iptunnel_handle_offloads SET vx100)" == "$LARGE"
+check "they leave with it" "$(number vx net_dev_start_xmit TX va)" == "$LARGE"
+check "they lose it" "$(number vx __iptunnel_pull_header DECAP)" == "$LARGE"
+check_jq "and that is all" vx '.[-1] | .functions | length == 3 and all(.mismatches == 0) and
+    (map(.added) | add) == '"$LARGE"
+check_jq "as they get it" vx 'map(select(.event == "SET")) | length == '"$LARGE"' and all(.function == "iptunnel_handle_offloads" and
+    .seen_at == .function and .since == null and .added and .before.gso_type == "TCPV4" and
+    .before.encapsulation == false and .after.gso_type == "TCPV4,UDP_TUNNEL" and .after.encapsulation and
+    .after.gso_size_bytes == 1398 and .ifname == "vx100" and .dst_ip == "10.9.100.2" and .dst_port == 5001 and
+    (.stack | any(test("vxlan_xmit"))))'
+check_jq "as they leave" vx 'map(select(.event == "TX")) | length == '"$LARGE"' and all(.ifname == "va" and .mismatch == false and
+    .added == false and .after.encapsulation and .protocol == "udp" and .dst_port == 4789 and .dst_ip == "10.77.0.2" and
+    .before == .after + {len_bytes: .before.len_bytes})'
+check_jq "as they lose it" vx 'map(select(.event == "DECAP")) | length == '"$LARGE"' and
+    all(.before.gso_type == "TCPV4,UDP_TUNNEL" and .before.encapsulation and .after.gso_type == "TCPV4" and
+    .after.encapsulation == false and .ifname == "vb")'
+check_jq "the verdict" vx '.[-1] | .tunnel_types_seen and
+    .verdict == "iptunnel_handle_offloads put UDP_TUNNEL on a packet of vx100" and .first.event == "SET"'
+check_jq "the verdict is the first event" vx '.[-1].first.ts_ns == (map(select(.type == "event").ts_ns) | min)'
+check "seen: TX is not shown, but counted" "$(grep -cE '^[0-9:.]+ +TX ' seen.txt) $(grep -cE '^net_dev_start_xmit +va +TX ' seen.txt)" == "0 1"
+check "seen: the verdict" "$(grep -cE '^verdict: first at [0-9:.]+: iptunnel_handle_offloads put UDP_TUNNEL on a packet of vx100$' seen.txt)" == 1
+check "seen: what failed" "$(grep -c -- '--assert none: iptunnel_handle_offloads put UDP_TUNNEL' seen.err)" == 1
+
+# --- what is configured --------------------------------------------------------------------------------
+check_jq "the record" vx '.[1].type == "static" and (map(select(.type == "static")) | length) == 1 and .[1].namespaces_unread == 0'
+check_jq "devices, in all namespaces" vx '.[1].tunnels | map(select(.ifname == "vx100")) | length == 2 and
+    all(.kind == "vxlan" and .up and .vni == 100 and .dst_port == 4789) and
+    (map([.netns_name, .local_ip, .remote_ip]) | sort) == [[null, "10.77.0.1", "10.77.0.2"], ["b", "10.77.0.2", "10.77.0.1"]]'
+check_jq "sockets: the kernel's" vx '.[1].sockets | map(select(.port == 4789 and .ip_version == 4)) |
+    length == 2 and all(.owner == "kernel") and (map(.netns_name) | sort) == [null, "b"]'
+check_jq "sockets: of a process" vx '.[1].sockets | map(select(.port == 6081)) | length == 1 and
+    all(.owner == "process" and .comm == "python3" and .netns_name == "b" and .pid == '"$(pid_of geneve)"')'
+check_jq "offloads" vx '.[1].offloads | map(select(.ifname == "va" and .netns_name == null).features) |
+    length == 1 and (.[0] | any(. == "tx-udp_tnl-segmentation"))'
+check_jq "forwarding" vx '.[1].forwarding | any(.netns_name == "b" and .ipv4 == false)'
+check "static: in text" "$(grep -c '^    tunnel vx100 (vxlan), namespace b, vni 100, port 4789, to 10.77.0.1$' seen.txt)" == 1
+bg_stop geneve
+
+# --- segmented on the way, and merged again: veth has GRO from 5.13 on -----------------------------------
+if kernel_at_least 5.13; then
+    in_a ethtool -K va tso off tx-udp_tnl-segmentation off tx-udp_tnl-csum-segmentation off >/dev/null
+    in_b ethtool -K vb gro on >/dev/null
+    detector gro --no-static-check --dst-port 5001
+    transfer 10.9.100.2
+    nt_stop gro
+    lost_zero gro
+    jq -c .functions gro.json | tail -n 1
+    sets=$(number gro iptunnel_handle_offloads SET vx100)
+    merged=$(number gro '(udp4_|udp_)gro_complete' GRO_COMPLETE vb)
+    check "they get the type here, too" "$sets" '>' 10
+    check "none leaves with it" "$(number gro net_dev_start_xmit TX)" == 0
+fi
+in_a ethtool -K va tso on tx-udp_tnl-segmentation on >/dev/null
+
+# --- a program that writes large packets to a tap: not checked yet, but of no tunnel -------------------------
+cat >"$WORK/tap.py" <<'PY'
+import fcntl, os, socket, struct, sys, time
+fd = os.open("/dev/net/tun", os.O_RDWR)
+fcntl.ioctl(fd, 0x400454ca, struct.pack("16sH22x", b"tapv", 0x5002))       # TUNSETIFF: tap, no pi, vnet header
+os.system("ip link set tapv up")
+print("ready", flush=True)
+sys.stdin.readline()
+tcp = struct.pack(">HHIIBBHHH", 7000, 7001, 1, 1, 0x50, 0x10, 1000, 0, 0) + bytes(3000)
+ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, bytes([192, 0, 2, 1]), bytes([192, 0, 2, 2]))
+frame = bytes.fromhex("027700000099" "027700000098" "0800") + ip + tcp
+for i in range(5):
+    os.write(fd, struct.pack("<BBHHHH", 1, 1, 54, 1000, 34, 16) + frame)   # NEEDS_CSUM, GSO_TCPV4
+for i in range(3):
+    os.write(fd, bytes(10) + frame[:200])
+print("done", flush=True)
+time.sleep(1000)
+PY
+mkfifo "$WORK/go"
+lab_spawn tap out ip netns exec a python3 "$WORK/tap.py" <>"$WORK/go"
+wait_for 30 grep -q ready tap.out
+detector tap --assert none --no-static-check
+detector hidden --gso-changes-only --no-static-check
+echo go >"$WORK/go"
+wait_for 30 grep -q done tap.out
+wait_for 10 eval '[ "$(events tap ".type == \"event\"")" -ge 5 ]' || true
+nt_stop tap
+nt_stop hidden
+bg_stop tap
+lost_zero tap
+check_jq "from a tap" tap 'map(select(.type == "event")) | length == 5 and all(.event == "VIRTIO_RX" and .source == "tun" and
+    .function == "netif_receive_skb" and .ifname == "tapv" and .after.gso_type == "TCPV4,DODGY" and .before == null and
+    .after.gso_size_bytes == 1000 and .after.encapsulation == false and .added == false and
+    .dst_ip == "192.0.2.2" and .dst_port == 7001)'
+check_jq "no type of a tunnel" tap '.[-1] | .tunnel_types_seen == false and .events == 5'
+check_jq "not shown, but counted" hidden '.[-1] | .events == 0 and (.functions | length == 1 and all(.packets == 5 and .added == 0))'
+
+# --- under the old name, kprobes only, another type --------------------------------------------------------
+ln -s "$NETTRACE" "$WORK/skb_vxlan_source_detector.py"
+lab_spawn old json nsenter --net=/run/netns/a "$WORK/skb_vxlan_source_detector.py" --json --attach kprobe --no-static-check \
+    --rate 0 --gso-changes-only --dst-ip 10.9.100.2
+lab_wait_line old "$WORK/old.json" '"type": *"start"'
+detector dodgy --no-static-check --flags gre,SKB_GSO_IPXIP4 --assert none
+transfer 10.9.100.2
+nt_stop old
+nt_stop dodgy
+lost_zero old
+check_jq "kprobes and no other" old '.[0].hooks | length > 10 and all(.via | test("probe|raw_tp"))'
+check_jq "SET and DECAP" old '.[-1].functions | map([.function, .event]) | sort ==
+    [["__iptunnel_pull_header", "DECAP"], ["iptunnel_handle_offloads", "SET"], ["net_dev_start_xmit", "TX"]]'
+check "each that gets it loses it" "$(number old iptunnel_handle_offloads SET)" == "$(number old __iptunnel_pull_header DECAP)"
+check_jq "not what was looked for" dodgy '.[-1] | .events == 0 and .tunnel_types_seen == false and
+    .verdict == "no packet had one of GRE,IPXIP4"'
+nt_run badflag 2 skb_vxlan_source_detector --flags UDPTUNNEL
