@@ -5,11 +5,8 @@
 
 #include "lib/shinfo.bpf.h"
 
-enum nt_tunnel_how {		/* beside enum nt_shinfo_how */
-	NT_TUNNEL_OF_VIRTIO = 1 << 16,	/* the device is one of virtio_net */
-	NT_TUNNEL_OF_TUN = 1 << 17,
-	NT_TUNNEL_OF_DRIVER = NT_TUNNEL_OF_VIRTIO | NT_TUNNEL_OF_TUN,
-};
+/* Of the device, above enum nt_shinfo_how: NT_TUNNEL_FROM_*. */
+#define NT_TUNNEL_FROM_SHIFT 16
 #define NT_VIRTIO_NET 0x6e5f6f6974726976ULL	/* "virtio_n", little endian */
 #define NT_TUN 0x006e7574U			/* "tun" */
 
@@ -39,9 +36,9 @@ NT_INLINE __u32 nt_tunnel_driver(struct sk_buff *skb)
 		return 0;
 	bpf_probe_read_kernel(&kind, sizeof(kind), BPF_CORE_READ(dev, rtnl_link_ops, kind));
 	if (kind == NT_TUN)
-		return NT_TUNNEL_OF_TUN;
+		return NT_TUNNEL_FROM_TUN;
 	bpf_probe_read_kernel(&name, sizeof(name), BPF_CORE_READ(dev, dev.parent, driver, name));
-	return name == NT_VIRTIO_NET ? NT_TUNNEL_OF_VIRTIO : 0;
+	return name == NT_VIRTIO_NET ? NT_TUNNEL_FROM_VIRTIO : 0;
 }
 
 /* ---- the state ---- */
@@ -69,48 +66,16 @@ NT_INLINE bool nt_shinfo_broken(const struct nt_shinfo_event *e, const struct nt
 }
 
 /* ---- events ---- */
-NT_INLINE __u32 nt_tunnel_leaving(struct nt_shinfo_event *e)
-{
-	if (!(e->after.bits & NT_SHINFO_ENCAP))
-		e->rules |= NT_TUNNEL_MISMATCH;
-	if (!(e->rules & NT_TUNNEL_ADDED))
-		nt_shinfo_here(e);
-	return NT_TUNNEL_TX;
-}
-
-NT_INLINE __u32 nt_tunnel_arriving(struct nt_shinfo_event *e, __u32 how)
-{
-	e->rules |= how & NT_TUNNEL_OF_TUN ? NT_TUNNEL_FROM_TUN : NT_TUNNEL_FROM_VIRTIO;
-	nt_shinfo_here(e);
-	return NT_TUNNEL_VIRTIO_RX;
-}
-
-NT_INLINE __u32 nt_tunnel_gained(const struct nt_shinfo_event *e)
-{
-	if (!(e->before.bits & NT_SHINFO_KNOWN))
-		return NT_TUNNEL_SEEN;
-	return e->place >= NT_SHINFO_AT_GRO_UDP4 && e->place <= NT_SHINFO_AT_GRO_TCP ? NT_TUNNEL_GRO_COMPLETE
-										     : NT_TUNNEL_SET;
-}
-
 NT_INLINE __u32 nt_shinfo_what(struct nt_shinfo_event *e, __u32 how)
 {
 	const __u32 types = nt_const(NT_CONST_TOOL2);
-	__u32 had = e->before.gso_type & types, has = e->after.gso_type & types;
-	bool known = e->before.bits & NT_SHINFO_KNOWN;
+	__u32 what, leaves = e->seen_at == NT_SHINFO_AT_START_XMIT;
 
-	if (has & ~had)
-		e->rules |= known || how & NT_TUNNEL_OF_DRIVER ? NT_TUNNEL_ADDED : NT_TUNNEL_FOUND;
-	if (has && e->seen_at == NT_SHINFO_AT_START_XMIT)
-		return nt_tunnel_leaving(e);
-	if (!known && how & NT_TUNNEL_OF_DRIVER && e->after.gso_type)
-		return nt_tunnel_arriving(e, how);
-	if (has & ~had)
-		return nt_tunnel_gained(e);
-	if (!(had & ~has))
-		return NT_SHINFO_NOTHING;
-	return e->place == NT_SHINFO_AT_PULL_TUNNEL || e->place == NT_SHINFO_AT_VXLAN_RCV ? NT_TUNNEL_DECAP
-											  : NT_TUNNEL_CLEAR;
+	e->rules = nt_tunnel_marks(&e->before, &e->after, types, how >> NT_TUNNEL_FROM_SHIFT, leaves);
+	what = nt_tunnel_what(&e->before, &e->after, types, e->rules, e->place, leaves);
+	if (what == NT_TUNNEL_VIRTIO_RX || what == NT_TUNNEL_SEEN || (what == NT_TUNNEL_TX && !(e->rules & NT_TUNNEL_ADDED)))
+		nt_shinfo_here(e);
+	return what;
 }
 
 NT_INLINE void nt_tunnel_remember(const struct nt_shinfo_event *e)

@@ -139,6 +139,41 @@ enum nt_tunnel_mark {
 	NT_TUNNEL_FROM_TUN = 1 << 4,
 };
 
+/* driver: NT_TUNNEL_FROM_* of the device, where a packet may come from it; leaves: it is given to a device. */
+static inline __attribute__((always_inline)) __u32
+nt_tunnel_marks(const struct nt_shinfo *before, const struct nt_shinfo *after, __u32 types, __u32 driver, __u32 leaves)
+{
+	__u32 known = before->bits & NT_SHINFO_KNOWN, marks = 0;
+
+	if (after->gso_type & ~before->gso_type & types)
+		marks = known || driver ? NT_TUNNEL_ADDED : NT_TUNNEL_FOUND;
+	if (!known && after->gso_type)
+		marks |= driver;
+	if (leaves && (after->gso_type & types) && !(after->bits & NT_SHINFO_ENCAP))
+		marks |= NT_TUNNEL_MISMATCH;
+	return marks;
+}
+
+/* What has happened to a packet's types, if it is the work of place; enum nt_tunnel_what. */
+static inline __attribute__((always_inline)) __u32
+nt_tunnel_what(const struct nt_shinfo *before, const struct nt_shinfo *after, __u32 types, __u32 marks, __u32 place,
+	       __u32 leaves)
+{
+	if (leaves && (after->gso_type & types))
+		return NT_TUNNEL_TX;
+	if (marks & (NT_TUNNEL_FROM_VIRTIO | NT_TUNNEL_FROM_TUN))
+		return NT_TUNNEL_VIRTIO_RX;
+	if (marks & NT_TUNNEL_FOUND)
+		return NT_TUNNEL_SEEN;
+	if (marks & NT_TUNNEL_ADDED)
+		return place >= NT_SHINFO_AT_GRO_UDP4 && place <= NT_SHINFO_AT_GRO_TCP ? NT_TUNNEL_GRO_COMPLETE
+											: NT_TUNNEL_SET;
+	if (before->gso_type & ~after->gso_type & types)
+		return place == NT_SHINFO_AT_PULL_TUNNEL || place == NT_SHINFO_AT_VXLAN_RCV ? NT_TUNNEL_DECAP
+											     : NT_TUNNEL_CLEAR;
+	return NT_SHINFO_NOTHING;
+}
+
 struct nt_tunnel_key {
 	__u32 place;		/* enum nt_shinfo_place */
 	__u32 what;		/* enum nt_tunnel_what */

@@ -49,6 +49,51 @@ static void test_types(void)
 	CHECK(!nt_tunnel_types(&few, &none, &found, &wrong) && found == 4, "a kernel's own numbers, those that it has");
 }
 
+/* ---- what happens to a packet ---- */
+static bool happens(struct nt_shinfo before, struct nt_shinfo after, uint32_t driver, uint32_t place, uint32_t marks,
+		    uint32_t what)
+{
+	bool leaves = place == NT_SHINFO_AT_START_XMIT;
+	uint32_t m = nt_tunnel_marks(&before, &after, GRE | UDP_TUNNEL, driver, leaves);
+	uint32_t w = nt_tunnel_what(&before, &after, GRE | UDP_TUNNEL, m, place, leaves);
+
+	if (m == marks && w == what)
+		return true;
+	printf("# marks 0x%x, %s\n", m, nt_tunnel_what_name(w));
+	return false;
+}
+
+static void test_packets(void)
+{
+	const struct nt_shinfo unknown = { .len = 0 }, plain = { .bits = NT_SHINFO_KNOWN, .gso_type = TCPV4 };
+	const struct nt_shinfo with = { .bits = NT_SHINFO_KNOWN | NT_SHINFO_ENCAP, .gso_type = TCPV4 | UDP_TUNNEL };
+	const struct nt_shinfo bare = { .bits = NT_SHINFO_KNOWN, .gso_type = TCPV4 | UDP_TUNNEL };
+	const struct nt_shinfo both = { .bits = NT_SHINFO_KNOWN | NT_SHINFO_ENCAP, .gso_type = GRE | UDP_TUNNEL };
+	const struct nt_shinfo none = { .bits = NT_SHINFO_KNOWN };
+	const uint32_t offloads = NT_SHINFO_AT_OFFLOADS, xmit = NT_SHINFO_AT_START_XMIT, gro = NT_SHINFO_AT_NAPI_GRO;
+
+	CHECK(happens(plain, with, 0, offloads, NT_TUNNEL_ADDED, NT_TUNNEL_SET), "a tunnel puts it on");
+	CHECK(happens(with, both, 0, offloads, NT_TUNNEL_ADDED, NT_TUNNEL_SET), "a second one");
+	CHECK(happens(plain, with, 0, NT_SHINFO_AT_GRO_UDP, NT_TUNNEL_ADDED, NT_TUNNEL_GRO_COMPLETE), "GRO puts it on");
+	CHECK(happens(with, plain, 0, NT_SHINFO_AT_PULL_TUNNEL, 0, NT_TUNNEL_DECAP), "it is taken off behind the tunnel");
+	CHECK(happens(with, plain, 0, NT_SHINFO_AT_SEGMENT, 0, NT_TUNNEL_CLEAR), "or somewhere else");
+	CHECK(happens(with, with, 0, NT_SHINFO_AT_SEGMENT, 0, NT_SHINFO_NOTHING), "nothing happens");
+	CHECK(happens(plain, none, 0, NT_SHINFO_AT_SEGMENT, 0, NT_SHINFO_NOTHING), "another type is lost");
+	CHECK(happens(with, with, 0, xmit, 0, NT_TUNNEL_TX), "it leaves");
+	CHECK(happens(plain, plain, 0, xmit, 0, NT_SHINFO_NOTHING), "without a type of a tunnel");
+	CHECK(happens(with, bare, 0, xmit, NT_TUNNEL_MISMATCH, NT_TUNNEL_TX), "not marked as encapsulated");
+	CHECK(happens(bare, bare, 0, offloads, 0, NT_SHINFO_NOTHING), "which matters where it leaves");
+	CHECK(happens(plain, with, 0, xmit, NT_TUNNEL_ADDED, NT_TUNNEL_TX), "it got it shortly before");
+	CHECK(happens(unknown, with, 0, xmit, NT_TUNNEL_FOUND, NT_TUNNEL_TX), "first seen as it leaves");
+	CHECK(happens(unknown, with, 0, gro, NT_TUNNEL_FOUND, NT_TUNNEL_SEEN), "first seen with it");
+	CHECK(happens(unknown, plain, NT_TUNNEL_FROM_VIRTIO, gro, NT_TUNNEL_FROM_VIRTIO, NT_TUNNEL_VIRTIO_RX),
+	      "from a hypervisor");
+	CHECK(happens(unknown, bare, NT_TUNNEL_FROM_TUN, gro, NT_TUNNEL_FROM_TUN | NT_TUNNEL_ADDED, NT_TUNNEL_VIRTIO_RX),
+	      "which says that it is of a tunnel");
+	CHECK(happens(unknown, none, NT_TUNNEL_FROM_TUN, gro, 0, NT_SHINFO_NOTHING), "not to be segmented");
+	CHECK(happens(plain, plain, NT_TUNNEL_FROM_TUN, gro, 0, NT_SHINFO_NOTHING), "comes by such a device again");
+}
+
 /* ---- the verdict ---- */
 static bool says(const struct nt_shinfo_event *e, const char *ifname, const char *text)
 {
@@ -200,6 +245,7 @@ int main(void)
 {
 	nt_gso_names_default(&names);
 	test_types();
+	test_packets();
 	test_verdict();
 	test_devices();
 	test_sockets();

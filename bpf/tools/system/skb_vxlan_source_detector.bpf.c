@@ -27,16 +27,16 @@ NT_FUNC(stem, ##args)									\
 NT_TP(gro, struct sk_buff *skb)
 {
 	return nt_shinfo_see(ctx, (__u64)skb, NT_SHINFO_AT_NAPI_GRO | NT_SHINFO_FRESH | NT_SHINFO_AT_L3 |
-			     nt_tunnel_driver(skb), NULL);
+			     nt_tunnel_driver(skb) << NT_TUNNEL_FROM_SHIFT, NULL);
 }
 
 /* A tun device's packets come by here first, others have been at GRO. */
 NT_TP(receive, struct sk_buff *skb)
 {
-	__u32 driver = nt_tunnel_driver(skb) & NT_TUNNEL_OF_TUN;
+	__u32 driver = nt_tunnel_driver(skb) & NT_TUNNEL_FROM_TUN;
 
-	return nt_shinfo_see(ctx, (__u64)skb, NT_SHINFO_AT_RECEIVE | NT_SHINFO_AT_L3 | driver |
-			     (driver ? NT_SHINFO_FRESH : 0), NULL);
+	return nt_shinfo_see(ctx, (__u64)skb, NT_SHINFO_AT_RECEIVE | NT_SHINFO_AT_L3 | (driver ? NT_SHINFO_FRESH : 0) |
+			     driver << NT_TUNNEL_FROM_SHIFT, NULL);
 }
 
 /* ---- into tunnels, out of them ---- */

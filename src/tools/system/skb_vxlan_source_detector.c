@@ -36,28 +36,27 @@ static bool has_ipv6(const void *o)
 
 /* Returns come first: of the kprobes of a function the last one made runs first, and once a return
  * probe has run there is no stack any more (5.10). */
-#define BOTH_ENDS_IF(program, function, in_group, when, text)					\
+#define BOTH_ENDS_IF(program, function, when, text)					\
 	{ .stem = program "_out", .type = NT_HOOK_RET, .targets = function, .need = NT_OPTIONAL,	\
 	  .wanted = when, .loss = text },							\
 	{ .stem = program "_in", .type = NT_HOOK_FUNC, .targets = function, .need = NT_OPTIONAL,	\
-	  .group = in_group, .wanted = when, .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES, .loss = text }
-#define BOTH_ENDS(program, function, in_group, text) BOTH_ENDS_IF(program, function, in_group, NULL, text)
+	  .wanted = when, .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES, .loss = text }
+#define BOTH_ENDS(program, function, text) BOTH_ENDS_IF(program, function, NULL, text)
 #define PASSES(program, kind, function, text)							\
 	{ .stem = program, .type = kind, .targets = function, .need = NT_OPTIONAL,		\
 	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES, .loss = text }
-#define SETTER "one that puts types of tunnels on packets"
 #define MERGED "that it is GRO that puts a type on packets"
 
 static const struct nt_hook hooks[] = {
-	BOTH_ENDS("offloads", "iptunnel_handle_offloads", SETTER, "that it is a tunnel of this host that puts its type on packets"),
-	BOTH_ENDS("pull_tunnel", "__iptunnel_pull_header", NULL, "where types are taken off as packets leave a tunnel"),
-	BOTH_ENDS("vxlan_rcv", "vxlan_rcv", NULL, "that VXLAN takes types off; the module may not be loaded"),
-	BOTH_ENDS("gro_udp4", "udp4_gro_complete", SETTER, MERGED),
-	BOTH_ENDS_IF("gro_udp6", "udp6_gro_complete", NULL, has_ipv6, MERGED),
-	BOTH_ENDS("gro_udp", "udp_gro_complete", SETTER, MERGED),
-	BOTH_ENDS("gro_vxlan", "vxlan_gro_complete", NULL, "that GRO puts a type on packets of VXLAN; the module may not be loaded"),
-	BOTH_ENDS("gro_gre", "gre_gro_complete", NULL, MERGED),
-	BOTH_ENDS("gro_tcp", "tcp_gro_complete", NULL, MERGED),
+	BOTH_ENDS("offloads", "iptunnel_handle_offloads", "that it is a tunnel of this host that puts its type on packets"),
+	BOTH_ENDS("pull_tunnel", "__iptunnel_pull_header", "where types are taken off as packets leave a tunnel"),
+	BOTH_ENDS("vxlan_rcv", "vxlan_rcv", "that VXLAN takes types off; the module may not be loaded"),
+	BOTH_ENDS("gro_udp4", "udp4_gro_complete", MERGED),
+	BOTH_ENDS_IF("gro_udp6", "udp6_gro_complete", has_ipv6, MERGED),
+	BOTH_ENDS("gro_udp", "udp_gro_complete", MERGED),
+	BOTH_ENDS("gro_vxlan", "vxlan_gro_complete", "that GRO puts a type on packets of VXLAN; the module may not be loaded"),
+	BOTH_ENDS("gro_gre", "gre_gro_complete", MERGED),
+	BOTH_ENDS("gro_tcp", "tcp_gro_complete", MERGED),
 	PASSES("gro", NT_HOOK_TP, "net:napi_gro_receive_entry", "packets as they come from a driver, virtio_net"),
 	PASSES("receive", NT_HOOK_TP, "net:netif_receive_skb", "packets as they come from a tun device"),
 	PASSES("gso_tunnel", NT_HOOK_FUNC, "skb_udp_tunnel_segment", "packets in UDP tunnels as they are segmented"),
