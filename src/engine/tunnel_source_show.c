@@ -107,10 +107,13 @@ static void detail_text(struct nt_run *r, const struct nt_shinfo_event *e)
 static void packet_text(struct nt_run *r, const struct nt_shinfo_event *e)
 {
 	const char *dev = device(r, e->pkt.flow.netns, e->pkt.flow.ifindex);
-	char text[256];
+	char text[256], name[64];
 
-	nt_text(nt_run_out(r), "    %s%s%s\n", dev ? dev : "", dev ? ": " : "",
-		nt_packet_text(&e->pkt, text, sizeof(text)));
+	if (dev)
+		nt_text(nt_run_out(r), "    %s: %s\n", nt_fmt_escape(dev, strlen(dev), name, sizeof(name)),
+			nt_packet_text(&e->pkt, text, sizeof(text)));
+	else
+		nt_text(nt_run_out(r), "    %s\n", nt_packet_text(&e->pkt, text, sizeof(text)));
 }
 
 static void event_text(struct nt_run *r, const struct nt_shinfo_event *e, const uint64_t *stack)
@@ -144,10 +147,12 @@ void nt_tunnel_show_event(struct nt_run *r, const struct nt_shinfo_event *e, con
 /* ---- numbers ---- */
 static void row_text(struct nt_run *r, const struct nt_tunnel_row *row, const char *dev)
 {
-	char count[32], added[32], wrong[32];
+	char count[32], added[32], wrong[32], name[64] = "-";
 
+	if (dev)
+		nt_fmt_escape(dev, strlen(dev), name, sizeof(name));
 	nt_text(nt_run_out(r), "%-26s %-16s %-12s %12s %12s %12s\n", nt_shinfo_place_name(row->key.place),
-		dev ? dev : "-", nt_tunnel_what_name(row->key.what), nt_fmt_count(row->val.count, count, sizeof(count)),
+		name, nt_tunnel_what_name(row->key.what), nt_fmt_count(row->val.count, count, sizeof(count)),
 		nt_fmt_count(row->val.added, added, sizeof(added)),
 		nt_fmt_count(row->val.mismatches, wrong, sizeof(wrong)));
 }
@@ -180,9 +185,12 @@ void nt_tunnel_show_rows(struct nt_run *r, const struct nt_tunnel_row *row, size
 
 const char *nt_tunnel_verdict_of(struct nt_run *r, const struct nt_shinfo_event *first, char *buf, size_t size)
 {
-	return nt_tunnel_verdict(&run_of(r)->shinfo.gso, first,
-				 first ? device(r, first->pkt.flow.netns, first->pkt.flow.ifindex) : NULL,
-				 run_of(r)->types, buf, size);
+	const char *dev = first ? device(r, first->pkt.flow.netns, first->pkt.flow.ifindex) : NULL;
+	char name[64];
+
+	if (dev)
+		dev = nt_fmt_escape(dev, strlen(dev), name, sizeof(name));
+	return nt_tunnel_verdict(&run_of(r)->shinfo.gso, first, dev, run_of(r)->types, buf, size);
 }
 
 void nt_tunnel_show_verdict(struct nt_run *r, const struct nt_shinfo_event *first)

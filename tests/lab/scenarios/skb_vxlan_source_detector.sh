@@ -129,7 +129,7 @@ bg_stop geneve
 if kernel_at_least 5.13; then
     in_a ethtool -K va tso off tx-udp_tnl-segmentation off tx-udp_tnl-csum-segmentation off >/dev/null
     in_b ethtool -K vb gro on >/dev/null
-    detector gro --no-static-check --dst-port 5001
+    detector gro --no-static-check
     transfer 10.9.100.2
     nt_stop gro
     lost_zero gro
