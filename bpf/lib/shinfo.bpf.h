@@ -11,8 +11,8 @@
 #include "lib/calls.bpf.h"
 #include "lib/emit.bpf.h"
 #include "lib/filter.bpf.h"
-#include "lib/rate.bpf.h"
 #include "lib/packet.bpf.h"
+#include "lib/rate.bpf.h"
 #include "lib/stacks.bpf.h"
 #include "nettrace/nt_abi_shinfo.h"
 
