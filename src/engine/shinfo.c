@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nettrace/btf.h"
 #include "nettrace/vxlan.h"
@@ -23,6 +24,12 @@ static const struct nt_shinfo_opts *opts_of(const struct nt_run *r)
 bool nt_shinfo_both_ends(const void *opts)
 {
 	return !((const struct nt_shinfo_opts *)opts)->entry_only;
+}
+
+bool nt_shinfo_has_ipv6(const void *opts)
+{
+	(void)opts;
+	return !access("/proc/sys/net/ipv6", F_OK);
 }
 
 static int read_ports(struct nt_shinfo_opts *o, struct nt_err *err)
@@ -145,24 +152,30 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 }
 
 /* ---- records ---- */
-void nt_shinfo_stack_of(struct nt_run *r, const struct nt_shinfo_event *e, bool wanted, uint64_t *stack)
+static void read_stack(struct nt_run *r, int32_t id, uint64_t *stack)
 {
 	memset(stack, 0, NT_STACK_MAX * sizeof(*stack));
-	if (!wanted || e->stack_id < 0 || nt_run_stack(r, "nt_stacks", e->stack_id, stack, NT_STACK_MAX) < 0)
+	if (id < 0 || nt_run_stack(r, "nt_stacks", id, stack, NT_STACK_MAX) < 0)
 		stack[0] = 0;
 	nt_run_cut_stack(r, stack, NT_STACK_MAX);
 }
 
-static void event(struct nt_run *r, const void *data, size_t size)
+void nt_shinfo_event(struct nt_run *r, const void *data, bool stacks, nt_shinfo_show *show)
 {
 	uint64_t stack[NT_STACK_MAX];
 	struct nt_shinfo_event e;
 
-	(void)size;
 	memcpy(&e, data, sizeof(e));
-	nt_shinfo_stack_of(r, &e, opts_of(r)->stack, stack);
-	nt_shinfo_show_event(r, &e, opts_of(r)->stack ? stack : NULL);
+	if (stacks)
+		read_stack(r, e.stack_id, stack);
+	show(r, &e, stacks ? stack : NULL);
 	nt_run_event_shown(r);
+}
+
+static void event(struct nt_run *r, const void *data, size_t size)
+{
+	(void)size;
+	nt_shinfo_event(r, data, opts_of(r)->stack, nt_shinfo_show_event);
 }
 
 static void forget(struct nt_run *r, int fd, const void *key, const void *value, void *arg)

@@ -16,13 +16,14 @@ struct nt_shinfo_run {		/* private data, or its beginning */
 /* What the kernel's BTF tells; reads it once. */
 struct nt_shinfo_run *nt_shinfo_btf(struct nt_run *r);
 uint64_t nt_shinfo_pairs(struct nt_run *r);		/* NT_CONST_TOOL1: places of which both ends are hooked */
-/* Zero terminated, without the tracing's own frames; wanted false: empty. */
-void nt_shinfo_stack_of(struct nt_run *r, const struct nt_shinfo_event *e, bool wanted, uint64_t *stack);
+/* stack: zero terminated, without the tracing's own frames; NULL: none. */
+typedef void nt_shinfo_show(struct nt_run *r, const struct nt_shinfo_event *e, const uint64_t *stack);
+/* A record as it was sent, shown with its stack, if stacks are wanted. */
+void nt_shinfo_event(struct nt_run *r, const void *data, bool stacks, nt_shinfo_show *show);
 void nt_shinfo_sweep(struct nt_run *r);			/* forgets packets that were not seen for long */
 void nt_shinfo_warnings(struct nt_run *r, bool lists);	/* what was not shown */
 
-/* stack: zero terminated, NULL: none. */
-void nt_shinfo_show_event(struct nt_run *r, const struct nt_shinfo_event *e, const uint64_t *stack);
+nt_shinfo_show nt_shinfo_show_event;
 /* count[place * NT_SHINFO_WHATS + what] */
 void nt_shinfo_show_counts(struct nt_run *r, const uint64_t *count);
 /* Parts of an event's JSON and text that are the same for all tools. */

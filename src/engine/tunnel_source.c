@@ -143,14 +143,8 @@ static void started(struct nt_run *r)
 /* ---- records ---- */
 static void event(struct nt_run *r, const void *data, size_t size)
 {
-	uint64_t stack[NT_STACK_MAX];
-	struct nt_shinfo_event e;
-
 	(void)size;
-	memcpy(&e, data, sizeof(e));
-	nt_shinfo_stack_of(r, &e, opts_of(r)->stack, stack);
-	nt_tunnel_show_event(r, &e, opts_of(r)->stack ? stack : NULL);
-	nt_run_event_shown(r);
+	nt_shinfo_event(r, data, opts_of(r)->stack, nt_tunnel_show_event);
 }
 
 static int by_place(const void *a, const void *b)

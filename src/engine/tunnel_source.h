@@ -15,8 +15,7 @@ struct nt_tunnel_row {
 	struct nt_tunnel_val val;
 };
 
-/* stack: zero terminated, NULL: none. */
-void nt_tunnel_show_event(struct nt_run *r, const struct nt_shinfo_event *e, const uint64_t *stack);
+nt_shinfo_show nt_tunnel_show_event;
 void nt_tunnel_show_rows(struct nt_run *r, const struct nt_tunnel_row *row, size_t n);
 /* first NULL: no packet had a type. */
 void nt_tunnel_show_verdict(struct nt_run *r, const struct nt_shinfo_event *first);

@@ -4,24 +4,9 @@
  * leave by with them.
  */
 #include "lib/shinfo_tunnel.bpf.h"
+#include "lib/shinfo_hooks.bpf.h"
 
 NT_LICENSE;
-
-#define BOTH_ENDS(stem, place, skb, args...)						\
-NT_FUNC(stem##_in, ##args)								\
-{											\
-	return nt_shinfo_enter(ctx, (__u64)(skb), NT_SHINFO_AT_##place);		\
-}											\
-NT_RET(stem##_out, 2, __u64 ret)							\
-{											\
-	return nt_shinfo_leave(ctx, NT_SHINFO_AT_##place, 0);				\
-}
-
-#define PASSES(stem, place, skb, args...)						\
-NT_FUNC(stem, ##args)									\
-{											\
-	return nt_shinfo_see(ctx, (__u64)(skb), NT_SHINFO_AT_##place, NULL);		\
-}
 
 /* ---- from drivers ---- */
 NT_TP(gro, struct sk_buff *skb)
@@ -40,50 +25,23 @@ NT_TP(receive, struct sk_buff *skb)
 }
 
 /* ---- into tunnels, out of them ---- */
-BOTH_ENDS(offloads, OFFLOADS, skb, struct sk_buff *skb)
-BOTH_ENDS(pull_tunnel, PULL_TUNNEL, skb, struct sk_buff *skb)
-BOTH_ENDS(vxlan_rcv, VXLAN_RCV, skb, void *sk, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(offloads, OFFLOADS, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(pull_tunnel, PULL_TUNNEL, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(vxlan_rcv, VXLAN_RCV, skb, void *sk, struct sk_buff *skb)
 
 /* ---- GRO has merged ---- */
-BOTH_ENDS(gro_udp4, GRO_UDP4, skb, struct sk_buff *skb)
-BOTH_ENDS(gro_udp6, GRO_UDP6, skb, struct sk_buff *skb)
-BOTH_ENDS(gro_udp, GRO_UDP, skb, struct sk_buff *skb)
-BOTH_ENDS(gro_vxlan, GRO_VXLAN, skb, void *sk, struct sk_buff *skb)
-BOTH_ENDS(gro_gre, GRO_GRE, skb, struct sk_buff *skb)
-BOTH_ENDS(gro_tcp, GRO_TCP, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(gro_udp4, GRO_UDP4, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(gro_udp6, GRO_UDP6, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(gro_udp, GRO_UDP, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(gro_vxlan, GRO_VXLAN, skb, void *sk, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(gro_gre, GRO_GRE, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(gro_tcp, GRO_TCP, skb, struct sk_buff *skb)
 
 /* ---- on the way out ---- */
-PASSES(gso_tunnel, GSO_TUNNEL, skb, struct sk_buff *skb)
-PASSES(segment, SEGMENT, skb, struct sk_buff *skb)
+NT_SHINFO_PASSES(gso_tunnel, GSO_TUNNEL, 0, skb, struct sk_buff *skb)
+NT_SHINFO_PASSES(segment, SEGMENT, 0, skb, struct sk_buff *skb)
 
 NT_TP(start_xmit, struct sk_buff *skb)
 {
 	return nt_shinfo_see(ctx, (__u64)skb, NT_SHINFO_AT_START_XMIT | NT_SHINFO_AT_L2, NULL);
-}
-
-/* ---- the end ---- */
-NT_TP(dropped, struct sk_buff *skb)
-{
-	return nt_shinfo_end((__u64)skb);
-}
-
-NT_TP(consumed, struct sk_buff *skb)
-{
-	return nt_shinfo_end((__u64)skb);
-}
-
-NT_FUNC(freed, struct sk_buff *skb)
-{
-	return nt_shinfo_end((__u64)skb);
-}
-
-/* Received data that was read, and what another CPU is to free: no tracepoint tells. */
-NT_FUNC(deferred, struct sk_buff *skb)
-{
-	return nt_shinfo_end((__u64)skb);
-}
-
-NT_FUNC(partly_freed, struct sk_buff *skb)
-{
-	return nt_shinfo_end((__u64)skb);
 }

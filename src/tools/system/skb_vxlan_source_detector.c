@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#include <unistd.h>
-
 #include "nettrace/tunnel_source.h"
 
 #define O(member) offsetof(struct nt_tunnel_opts, member)
@@ -28,22 +26,12 @@ static const struct nt_opt opts[] = {
 	  .unit = "events/s", .help = "show at most this many, count the others; 0: no limit" },
 };
 
-static bool has_ipv6(const void *o)
-{
-	(void)o;
-	return !access("/proc/sys/net/ipv6", F_OK);
-}
-
-/* Returns come first: of the kprobes of a function the last one made runs first, and once a return
- * probe has run there is no stack any more (5.10). */
-#define BOTH_ENDS_IF(program, function, when, text)					\
-	{ .stem = program "_out", .type = NT_HOOK_RET, .targets = function, .need = NT_OPTIONAL,	\
-	  .wanted = when, .loss = text },							\
-	{ .stem = program "_in", .type = NT_HOOK_FUNC, .targets = function, .need = NT_OPTIONAL,	\
-	  .wanted = when, .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES, .loss = text }
+#define BOTH_ENDS_IF(program, function, when, text)			\
+	NT_SHINFO_RETURN(program, function, NULL, when, text),		\
+	NT_SHINFO_ENTRY(program "_in", function, NULL, when, text)
 #define BOTH_ENDS(program, function, text) BOTH_ENDS_IF(program, function, NULL, text)
-#define PASSES(program, kind, function, text)							\
-	{ .stem = program, .type = kind, .targets = function, .need = NT_OPTIONAL,		\
+#define SEEN_AT(program, tracepoint, text)				\
+	{ .stem = program, .type = NT_HOOK_TP, .targets = tracepoint, .need = NT_OPTIONAL,	\
 	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES, .loss = text }
 #define MERGED "that it is GRO that puts a type on packets"
 
@@ -52,26 +40,18 @@ static const struct nt_hook hooks[] = {
 	BOTH_ENDS("pull_tunnel", "__iptunnel_pull_header", "where types are taken off as packets leave a tunnel"),
 	BOTH_ENDS("vxlan_rcv", "vxlan_rcv", "that VXLAN takes types off; the module may not be loaded"),
 	BOTH_ENDS("gro_udp4", "udp4_gro_complete", MERGED),
-	BOTH_ENDS_IF("gro_udp6", "udp6_gro_complete", has_ipv6, MERGED),
+	BOTH_ENDS_IF("gro_udp6", "udp6_gro_complete", nt_shinfo_has_ipv6, MERGED),
 	BOTH_ENDS("gro_udp", "udp_gro_complete", MERGED),
 	BOTH_ENDS("gro_vxlan", "vxlan_gro_complete", "that GRO puts a type on packets of VXLAN; the module may not be loaded"),
 	BOTH_ENDS("gro_gre", "gre_gro_complete", MERGED),
 	BOTH_ENDS("gro_tcp", "tcp_gro_complete", MERGED),
-	PASSES("gro", NT_HOOK_TP, "net:napi_gro_receive_entry", "packets as they come from a driver, virtio_net"),
-	PASSES("receive", NT_HOOK_TP, "net:netif_receive_skb", "packets as they come from a tun device"),
-	PASSES("gso_tunnel", NT_HOOK_FUNC, "skb_udp_tunnel_segment", "packets in UDP tunnels as they are segmented"),
-	PASSES("segment", NT_HOOK_FUNC, "skb_segment", "packets right before they are segmented"),
+	SEEN_AT("gro", "net:napi_gro_receive_entry", "packets as they come from a driver, virtio_net"),
+	SEEN_AT("receive", "net:netif_receive_skb", "packets as they come from a tun device"),
+	NT_SHINFO_PASSES("gso_tunnel", "skb_udp_tunnel_segment", "packets in UDP tunnels as they are segmented"),
+	NT_SHINFO_PASSES("segment", "skb_segment", "packets right before they are segmented"),
 	{ .stem = "start_xmit", .type = NT_HOOK_TP, .targets = "net:net_dev_start_xmit", .need = NT_REQUIRED,
 	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES },
-	{ .stem = "dropped", .type = NT_HOOK_TP, .targets = "skb:kfree_skb", .need = NT_REQUIRED, .flags = NT_HOOK_EOL },
-	{ .stem = "consumed", .type = NT_HOOK_TP, .targets = "skb:consume_skb", .need = NT_REQUIRED, .flags = NT_HOOK_EOL },
-	{ .stem = "freed", .type = NT_HOOK_FUNC, .targets = "__kfree_skb", .need = NT_OPTIONAL, .flags = NT_HOOK_EOL,
-	  .loss = "ends of some packets: what is at their address next seems changed" },
-	{ .stem = "deferred", .type = NT_HOOK_FUNC, .targets = "skb_attempt_defer_free|__kfree_skb_defer",
-	  .need = NT_OPTIONAL, .flags = NT_HOOK_EOL,
-	  .loss = "ends of received packets: what is at their address next seems changed" },
-	{ .stem = "partly_freed", .type = NT_HOOK_FUNC, .targets = "kfree_skb_partial", .need = NT_OPTIONAL,
-	  .flags = NT_HOOK_EOL, .loss = "ends of some merged packets: what is at their address next seems changed" },
+	NT_SHINFO_ENDS,
 };
 
 const struct nt_tool nt_tool_skb_vxlan_source_detector = {
