@@ -68,10 +68,11 @@ NT_INLINE bool nt_shinfo_broken(const struct nt_shinfo_event *e, const struct nt
 /* ---- events ---- */
 NT_INLINE __u32 nt_shinfo_what(struct nt_shinfo_event *e, __u32 how)
 {
-	const __u32 types = nt_const(NT_CONST_TOOL2);
+	const __u64 both = nt_const(NT_CONST_TOOL2);
+	const __u32 types = both;
 	__u32 what, leaves = e->seen_at == NT_SHINFO_AT_START_XMIT;
 
-	e->rules = nt_tunnel_marks(&e->before, &e->after, types, how >> NT_TUNNEL_FROM_SHIFT, leaves);
+	e->rules = nt_tunnel_marks(&e->before, &e->after, types, both >> 32, how >> NT_TUNNEL_FROM_SHIFT, leaves);
 	what = nt_tunnel_what(&e->before, &e->after, types, e->rules, e->place, leaves);
 	if (what == NT_TUNNEL_VIRTIO_RX || what == NT_TUNNEL_SEEN || (what == NT_TUNNEL_TX && !(e->rules & NT_TUNNEL_ADDED)))
 		nt_shinfo_here(e);

@@ -139,9 +139,11 @@ enum nt_tunnel_mark {
 	NT_TUNNEL_FROM_TUN = 1 << 4,
 };
 
-/* driver: NT_TUNNEL_FROM_* of the device, where a packet may come from it; leaves: it is given to a device. */
+/* types: SKB_GSO_* that are looked for; of_tunnels: all of tunnels, which need skb->encapsulation; driver:
+ * NT_TUNNEL_FROM_* of the device, where a packet may come from it; leaves: it is given to a device. */
 static inline __attribute__((always_inline)) __u32
-nt_tunnel_marks(const struct nt_shinfo *before, const struct nt_shinfo *after, __u32 types, __u32 driver, __u32 leaves)
+nt_tunnel_marks(const struct nt_shinfo *before, const struct nt_shinfo *after, __u32 types, __u32 of_tunnels,
+		__u32 driver, __u32 leaves)
 {
 	__u32 known = before->bits & NT_SHINFO_KNOWN, marks = 0;
 
@@ -149,7 +151,7 @@ nt_tunnel_marks(const struct nt_shinfo *before, const struct nt_shinfo *after, _
 		marks = known || driver ? NT_TUNNEL_ADDED : NT_TUNNEL_FOUND;
 	if (!known && after->gso_type)
 		marks |= driver;
-	if (leaves && (after->gso_type & types) && !(after->bits & NT_SHINFO_ENCAP))
+	if (leaves && (after->gso_type & types & of_tunnels) && !(after->bits & NT_SHINFO_ENCAP))
 		marks |= NT_TUNNEL_MISMATCH;
 	return marks;
 }
@@ -189,8 +191,8 @@ struct nt_shinfo_cfg {
 };
 
 /* NT_CONST_TOOL0: bit for each enum nt_shinfo_what that is shown, and these. NT_CONST_TOOL1: bit for each place
- * of which entry and return are hooked. NT_CONST_TOOL2: SKB_GSO_DODGY | SKB_GSO_FRAGLIST << 32; of tunnels their
- * SKB_GSO_*.
+ * of which entry and return are hooked. NT_CONST_TOOL2: SKB_GSO_DODGY | SKB_GSO_FRAGLIST << 32; of tunnels
+ * SKB_GSO_* that are looked for | those of tunnels << 32.
  * NT_CONST_TOOL3: events a second. */
 #define NT_SHINFO_MAKE6_OF_3 (1ULL << 63)	/* NT_CONST_TOOL1: __ip6_make_skb() has three arguments */
 enum nt_shinfo_switch {

@@ -17,9 +17,11 @@ extern const struct nt_engine nt_tunnel_source_engine;
 
 /* For the tool's check(). */
 int nt_tunnel_source_check(struct nt_run *r, struct nt_err *err);
+/* Bits of all types of tunnels that the kernel has. */
+uint32_t nt_tunnel_types_all(const struct nt_gso_names *n);
 /*
- * Names of types to bits: "UDP_TUNNEL", "SKB_GSO_GRE", in any case; n->n 0: all types of tunnels that the kernel
- * has. 0, or -EINVAL with *wrong, the item that is none.
+ * Names of types to bits: "UDP_TUNNEL", "SKB_GSO_GRE", in any case; l->n 0: all of tunnels. 0, or -EINVAL
+ * with *wrong, the item that is none.
  */
 int nt_tunnel_types(const struct nt_gso_names *n, const struct nt_strlist *l, uint32_t *types, const char **wrong);
 const char *nt_tunnel_what_name(uint32_t what);

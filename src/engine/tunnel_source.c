@@ -28,13 +28,20 @@ static uint32_t type_of(const struct nt_gso_names *n, const char *name)
 	return 0;
 }
 
+uint32_t nt_tunnel_types_all(const struct nt_gso_names *n)
+{
+	uint32_t types = 0;
+
+	for (size_t i = 0; i < NT_COUNT(tunnel_types); i++)
+		types |= nt_gso_bit(n, tunnel_types[i]);
+	return types;
+}
+
 int nt_tunnel_types(const struct nt_gso_names *n, const struct nt_strlist *l, uint32_t *types, const char **wrong)
 {
 	uint32_t type;
 
-	*types = 0;
-	for (size_t i = 0; !l->n && i < NT_COUNT(tunnel_types); i++)
-		*types |= nt_gso_bit(n, tunnel_types[i]);
+	*types = l->n ? 0 : nt_tunnel_types_all(n);
 	for (size_t i = 0; i < l->n; i++) {
 		type = type_of(n, l->item[i]);
 		*wrong = l->item[i];
@@ -129,7 +136,7 @@ static int configure(struct nt_run *r, struct nt_err *err)
 			"no such type of segmentation: SKB_GSO_%s: this kernel's BTF does not have it", wrong);
 	nt_run_const(r, NT_CONST_TOOL0, switches(r));
 	nt_run_const(r, NT_CONST_TOOL1, nt_shinfo_pairs(r));
-	nt_run_const(r, NT_CONST_TOOL2, p->types);
+	nt_run_const(r, NT_CONST_TOOL2, p->types | (uint64_t)nt_tunnel_types_all(&p->shinfo.gso) << 32);
 	nt_run_const(r, NT_CONST_TOOL3, opts_of(r)->rate);
 	return 0;
 }

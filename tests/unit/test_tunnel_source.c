@@ -16,6 +16,8 @@
 #define TCPV4 0x1
 #define GRE 0x40
 #define UDP_TUNNEL 0x400
+#define UDP_L4 0x20000			/* of no tunnel, but it may be looked for */
+#define TYPES (GRE | UDP_TUNNEL | UDP_L4)
 
 static struct nt_gso_names names;
 
@@ -54,8 +56,8 @@ static bool happens(struct nt_shinfo before, struct nt_shinfo after, uint32_t dr
 		    uint32_t what)
 {
 	bool leaves = place == NT_SHINFO_AT_START_XMIT;
-	uint32_t m = nt_tunnel_marks(&before, &after, GRE | UDP_TUNNEL, driver, leaves);
-	uint32_t w = nt_tunnel_what(&before, &after, GRE | UDP_TUNNEL, m, place, leaves);
+	uint32_t m = nt_tunnel_marks(&before, &after, TYPES, GRE | UDP_TUNNEL, driver, leaves);
+	uint32_t w = nt_tunnel_what(&before, &after, TYPES, m, place, leaves);
 
 	if (m == marks && w == what)
 		return true;
@@ -69,6 +71,7 @@ static void test_packets(void)
 	const struct nt_shinfo with = { .bits = NT_SHINFO_KNOWN | NT_SHINFO_ENCAP, .gso_type = TCPV4 | UDP_TUNNEL };
 	const struct nt_shinfo bare = { .bits = NT_SHINFO_KNOWN, .gso_type = TCPV4 | UDP_TUNNEL };
 	const struct nt_shinfo both = { .bits = NT_SHINFO_KNOWN | NT_SHINFO_ENCAP, .gso_type = GRE | UDP_TUNNEL };
+	const struct nt_shinfo other = { .bits = NT_SHINFO_KNOWN, .gso_type = UDP_L4 };
 	const struct nt_shinfo none = { .bits = NT_SHINFO_KNOWN };
 	const uint32_t offloads = NT_SHINFO_AT_OFFLOADS, xmit = NT_SHINFO_AT_START_XMIT, gro = NT_SHINFO_AT_NAPI_GRO;
 
@@ -82,6 +85,7 @@ static void test_packets(void)
 	CHECK(happens(with, with, 0, xmit, 0, NT_TUNNEL_TX), "it leaves");
 	CHECK(happens(plain, plain, 0, xmit, 0, NT_SHINFO_NOTHING), "without a type of a tunnel");
 	CHECK(happens(with, bare, 0, xmit, NT_TUNNEL_MISMATCH, NT_TUNNEL_TX), "not marked as encapsulated");
+	CHECK(happens(other, other, 0, xmit, 0, NT_TUNNEL_TX), "which a type of no tunnel need not be");
 	CHECK(happens(bare, bare, 0, offloads, 0, NT_SHINFO_NOTHING), "which matters where it leaves");
 	CHECK(happens(plain, with, 0, xmit, NT_TUNNEL_ADDED, NT_TUNNEL_TX), "it got it shortly before");
 	CHECK(happens(unknown, with, 0, xmit, NT_TUNNEL_FOUND, NT_TUNNEL_TX), "first seen as it leaves");
