@@ -157,8 +157,10 @@ static void tunnel_text(struct nt_run *r, const struct nt_tunnel_facts *f, const
 	struct nt_out *o = nt_run_out(r);
 	char ns[80], ip[64], name[64];
 
-	nt_text(o, "    tunnel %s (%s%s), namespace %s%s", nt_fmt_escape(t->name, strlen(t->name), name, sizeof(name)),
-		t->kind, t->external ? ", external" : "", ns_text(f, d->ns, ns, sizeof(ns)), t->up ? "" : ", down");
+	if (!t->up)
+		return;
+	nt_text(o, "    tunnel %s (%s%s), namespace %s", nt_fmt_escape(t->name, strlen(t->name), name, sizeof(name)),
+		t->kind, t->external ? ", external" : "", ns_text(f, d->ns, ns, sizeof(ns)));
 	if (t->has_vni)
 		nt_text(o, ", vni %u", t->vni);
 	if (t->port)
@@ -166,6 +168,18 @@ static void tunnel_text(struct nt_run *r, const struct nt_tunnel_facts *f, const
 	if (address(t->remote, ip, sizeof(ip)))
 		nt_text(o, ", to %s", ip);
 	nt_text(o, "\n");
+}
+
+/* Every namespace has some that came with a module and are down. */
+static void down_text(struct nt_run *r, const struct nt_tunnel_facts *f)
+{
+	const struct nt_static_device *d = f->tunnels.at;
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->tunnels.n; i++)
+		n += !d[i].tunnel.up;
+	if (n)
+		nt_text(nt_run_out(r), "    %zu tunnel device%s down\n", n, n == 1 ? " is" : "s are");
 }
 
 static void socket_text(struct nt_run *r, const struct nt_tunnel_facts *f, const struct nt_static_socket *s)
@@ -233,6 +247,7 @@ void nt_tunnel_static_text(struct nt_run *r, const struct nt_tunnel_facts *f)
 
 	nt_text(o, "  configured in %zu network namespace%s:\n", f->ns.n, f->ns.n == 1 ? "" : "s");
 	ROWS(f->tunnels, tunnel_text, struct nt_static_device);
+	down_text(r, f);
 	ROWS(f->sockets, socket_text, struct nt_static_socket);
 	ROWS(f->vports, vport_text, struct nt_static_vport);
 	if (!f->tunnels.n && !f->sockets.n && !f->vports.n)
