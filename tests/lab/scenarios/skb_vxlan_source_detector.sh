@@ -1,24 +1,35 @@
-# Types of tunnels in known numbers: TCP without and through VXLAN, segmented and merged again, packets written to a tap.
+# Types of tunnels in known numbers: TCP without a tunnel, through VXLAN, Geneve and GRE, segmented and merged again;
+# packets written to a tap.
 # ci: 6.1
 # timeout: 600
 
 need_kprobes
 need_cmd python3 tcpdump ethtool
-need_module vxlan tun
-modprobe vxlan 2>/dev/null || true
-modprobe tun 2>/dev/null || true
+need_module vxlan geneve tun
 topo_pair
 LAB_START_SECONDS=240    # thirty programs, which a busy machine takes long to verify
-for ns in a b; do
-    [ $ns = a ] && host=1 other=2 || host=2 other=1
-    ip -n $ns link add vx100 address 02:78:00:00:00:0$host mtu 1450 type vxlan id 100 nolearning noudpcsum dstport 4789 \
-        local 10.77.0.$host remote 10.77.0.$other
-    ip -n $ns -batch - <<END
-link set vx100 up
-address add 10.9.100.$host/24 dev vx100
-neighbour replace 10.9.100.$other lladdr 02:78:00:00:00:0$other dev vx100 nud permanent
+TUNNELS="vx100 gnv9"
+have_module ip_gre && TUNNELS+=" gre9"    # not in every kernel's build
+have_gre() { [[ $TUNNELS == *gre9 ]]; }
+declare -A NET=([vx100]=10.9.100 [gnv9]=10.9.50 [gre9]=10.9.200)
+# tunnel DEVICE LINK-TYPE: in both namespaces, HOST and OTHER in it are 1 and 2
+tunnel() {
+    local ns host other type
+    for ns in a b; do
+        [ $ns = a ] && host=1 other=2 || host=2 other=1
+        type=${2//HOST/$host} type=${type//OTHER/$other}
+        ip -n $ns -batch - <<END
+link add $1 ${MAC:+address $MAC$host} mtu 1450 type $type
+link set $1 up
+address add ${NET[$1]}.$host/24 dev $1
+${MAC:+neighbour replace ${NET[$1]}.$other lladdr $MAC$other dev $1 nud permanent}
 END
-done
+    done
+}
+MAC=02:78:00:00:00:0 tunnel vx100 \
+    "vxlan id 100 nolearning noudpcsum dstport 4789 local 10.77.0.HOST remote 10.77.0.OTHER"
+MAC=02:79:00:00:00:0 tunnel gnv9 "geneve id 300 udpcsum dstport 6090 remote 10.77.0.OTHER"
+! have_gre || tunnel gre9 "gre local 10.77.0.HOST remote 10.77.0.OTHER"
 settle a b
 
 cat >"$WORK/tcp.py" <<'PY'
@@ -88,7 +99,7 @@ check_jq "no type of a tunnel" plain '.[-1] | (.functions | length == 1 and all(
     (.verdict | test("^no packet had one of .*UDP_TUNNEL"))'
 check_jq "no static check" plain 'map(select(.type == "static")) == []'
 
-# --- through VXLAN: each packet that is to be segmented gets the type, leaves with it, loses it --------------
+# --- through tunnels: each packet that is to be segmented gets the type, leaves with it, loses it ------------
 bg_in b geneve python3 -c 'import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("", 6081))
@@ -96,44 +107,60 @@ print("ready", flush=True)
 time.sleep(1000)'
 wait_for 30 grep -q ready geneve.out
 captured() { tcpdump -nr "$WORK/inner.pcap" "$1" 2>/dev/null | wc -l; }
-bg_in a capture tcpdump -i vx100 -s 96 -B 8192 -w "$WORK/inner.pcap" -U tcp
+bg_in a capture tcpdump -i any -s 128 -B 8192 -w "$WORK/inner.pcap" -U 'tcp and net 10.9.0.0/16'
 wait_for 10 grep -q 'listening on' capture.err
 detector vx -t
-lab_spawn seen txt nsenter --net=/run/netns/a "$NETTRACE" skb_vxlan_source_detector --assert none --gso-changes-only -v
+lab_spawn seen txt nsenter --net=/run/netns/a "$NETTRACE" skb_vxlan_source_detector --assert none --gso-changes-only -v \
+    --dst-ip 10.9.100.2
 lab_wait_line seen seen.txt '^skb_vxlan_source_detector'
-transfer 10.9.100.2
+for dev in $TUNNELS; do transfer "${NET[$dev]}.2"; done
 nt_stop vx
 kill -INT "$(pid_of seen)"
 lab_wait_exit seen 10
 check "--assert none: exit status" "$LAB_CODE" == 1
 head -n 40 seen.txt
 tail -n 10 seen.txt
-fins() { [ "$(captured 'src host 10.9.100.1 and tcp[tcpflags] & tcp-fin != 0')" -ge 1 ]; }
+fins() { [ "$(captured "src host ${NET[${TUNNELS##* }]}.1 and tcp[tcpflags] & tcp-fin != 0")" -ge 1 ]; }
 wait_for 10 fins || true
 bg_stop capture INT || true
 lost_zero vx
-LARGE=$(captured 'src host 10.9.100.1 and greater 1465')
-check "large packets were sent" "$LARGE" '>' 10
-check "they get the type" "$(number vx iptunnel_handle_offloads SET vx100)" == "$LARGE"
-check "they leave with it" "$(number vx net_dev_start_xmit TX va)" == "$LARGE"
-check "they lose it" "$(number vx __iptunnel_pull_header DECAP)" == "$LARGE"
-check_jq "and that is all" vx '.[-1] | .functions | length == 3 and all(.mismatches == 0) and
-    (map(.added) | add) == '"$LARGE"
-check_jq "as they get it" vx 'map(select(.event == "SET")) | length == '"$LARGE"' and all(.function == "iptunnel_handle_offloads" and
-    .seen_at == .function and .since == null and .added and .before.gso_type == "TCPV4" and
-    .before.encapsulation == false and .after.gso_type == "TCPV4,UDP_TUNNEL" and .after.encapsulation and
-    .after.gso_size_bytes == 1398 and .ifname == "vx100" and .dst_ip == "10.9.100.2" and .dst_port == 5001 and
-    (.stack | any(test("vxlan_xmit"))))'
-check_jq "as they leave" vx 'map(select(.event == "TX")) | length == '"$LARGE"' and all(.ifname == "va" and .mismatch == false and
-    .added == false and .after.encapsulation and .protocol == "udp" and .dst_port == 4789 and .dst_ip == "10.77.0.2" and
-    .before.gso_type == .after.gso_type and .after.inner_protocol == "0x6558")'
-check_jq "as they lose it" vx 'map(select(.event == "DECAP")) | length == '"$LARGE"' and
-    all(.before.gso_type == "TCPV4,UDP_TUNNEL" and .before.encapsulation and .after.gso_type == "TCPV4" and
-    .after.encapsulation == false and .ifname == "vb")'
+# what each tunnel makes of a packet: how many, gso_type, protocol and port outside, protocol inside
+declare -A LARGE MAKES=([vx100]='"TCPV4,UDP_TUNNEL", "udp", 4789, "0x6558"' [gre9]='"TCPV4,GRE", "gre", null, "0x0800"'
+    [gnv9]='"TCPV4,UDP_TUNNEL_CSUM", "udp", 6090, "0x6558"')
+WANT=
+for dev in $TUNNELS; do
+    LARGE[$dev]=$(captured "src host ${NET[$dev]}.1 and ip[2:2] > 1450")
+    check "$dev: large packets were sent" "${LARGE[$dev]}" '>' 10
+    WANT+=${WANT:+, }'["'$dev'", "'${NET[$dev]}.2'", '${LARGE[$dev]}', '${MAKES[$dev]}']'
+done
+# of EVENT TYPE-AT: as many by type as there are, and what is in $want, by type
+of() {
+    echo "([$WANT] | map({key: .[3], value: {dev: .[0], ip: .[1], n: .[2], proto: .[4], port: .[5], inner: .[6]}}) |
+        from_entries) as \$want | map(select(.event == \"$1\")) | group_by(.$2.gso_type) |
+        (map({key: .[0].$2.gso_type, value: length}) | from_entries) == (\$want | map_values(.n)) and
+        (add | all(.$2.gso_type as \$type | \$want[\$type] as \$w | $3))"
+}
+check_jq "as they get it" vx "$(of SET after '.function == "iptunnel_handle_offloads" and .seen_at == .function and
+    .since == null and .added and .before.gso_type == "TCPV4" and .before.encapsulation == false and .after.encapsulation and
+    .after.gso_size_bytes == 1398 and .ifname == $w.dev and .dst_ip == $w.ip and .dst_port == 5001 and
+    (.stack | any(test("_xmit")))')"
+check_jq "as they leave" vx "$(of TX after '.function == "net_dev_start_xmit" and .ifname == "va" and .mismatch == false and
+    .added == false and .after.encapsulation and .protocol == $w.proto and .dst_port == $w.port and .dst_ip == "10.77.0.2" and
+    .before.gso_type == .after.gso_type and .after.inner_protocol == $w.inner')"
+check_jq "as they lose it" vx "$(of DECAP before '.function == "__iptunnel_pull_header" and .before.encapsulation and
+    .after.gso_type == "TCPV4" and .after.encapsulation == false and .ifname == "vb"')"
+check_jq "and that is all, in numbers, too" vx "([$WANT] | map(.[2]) | add) as \$all |"'
+    (map(select(.event == "SET" or .event == "TX" or .event == "DECAP")) | length) == 3 * $all and .[-1].events == 3 * $all and
+    (.[-1].functions | all(.mismatches == 0) and (map(.added) | add) == $all and (map(.packets) | add) == 3 * $all and
+    (map(select(.event != "SET") | [.function, .ifname, .packets]) | sort) ==
+    [["__iptunnel_pull_header", "vb", $all], ["net_dev_start_xmit", "va", $all]])'
 check_jq "the verdict" vx '.[-1] | .tunnel_types_seen and
     .verdict == "iptunnel_handle_offloads put UDP_TUNNEL on a packet of vx100" and .first.event == "SET"'
 check_jq "the verdict is the first event" vx '.[-1].first.ts_ns == (map(select(.type == "event").ts_ns) | min)'
-check "seen: TX is not shown, but counted" "$(grep -cE '^[0-9:.]+ +TX ' seen.txt) $(grep -cE '^net_dev_start_xmit +va +TX ' seen.txt)" == "0 1"
+rows=$(awk '/^verdict/ { t = 0 } t { print $1, $2, $3, $4 } /^function / { t = 1 }' seen.txt | sort | xargs)
+check "seen: only what was asked for, TX is counted" "$rows" == "__iptunnel_pull_header vb DECAP ${LARGE[vx100]} \
+iptunnel_handle_offloads vx100 SET ${LARGE[vx100]} net_dev_start_xmit va TX ${LARGE[vx100]}"
+check "seen: TX is not shown" "$(grep -cE '^[0-9:.]+ +TX ' seen.txt)" == 0
 check "seen: the verdict" "$(grep -cE '^verdict: first at [0-9:.]+: iptunnel_handle_offloads put UDP_TUNNEL on a packet of vx100$' seen.txt)" == 1
 check "seen: lines fit" "$(awk 'length > 100' seen.txt | wc -l)" == 0
 check "seen: nothing is lost" "$(grep -c '^warning' seen.txt)" == 0
@@ -144,6 +171,9 @@ check_jq "the record" vx '.[1].type == "static" and (map(select(.type == "static
 check_jq "devices, in all namespaces" vx '.[1].tunnels | map(select(.ifname == "vx100")) | length == 2 and
     all(.kind == "vxlan" and .up and .vni == 100 and .dst_port == 4789) and
     (map([.netns_name, .local_ip, .remote_ip]) | sort) == [[null, "10.77.0.1", "10.77.0.2"], ["b", "10.77.0.2", "10.77.0.1"]]'
+check_jq "Geneve and GRE, too" vx '.[1].tunnels | map(select(.netns_name == "b") | [.ifname, .kind, .vni, .dst_port, .remote_ip]) |
+    any(. == ["gnv9", "geneve", 300, 6090, "10.77.0.1"]) and
+    (map(select(.[0] == "gre9")) | . == [] or . == [["gre9", "gre", null, null, "10.77.0.1"]])'
 check_jq "sockets: the kernel's" vx '.[1].sockets | map(select(.port == 4789 and .ip_version == 4)) |
     length == 2 and all(.owner == "kernel") and (map(.netns_name) | sort) == [null, "b"]'
 check_jq "sockets: of a process" vx '.[1].sockets | map(select(.port == 6081)) | length == 1 and
@@ -154,35 +184,36 @@ check_jq "forwarding" vx '.[1].forwarding | any(.netns_name == "b" and .ipv4 == 
 check "static: in text" "$(grep -c '^    tunnel vx100 (vxlan), namespace b, vni 100, port 4789, to 10.77.0.1$' seen.txt)" == 1
 bg_stop geneve
 
-# --- segmented on the way, and merged again: veth has GRO from 5.13 on -----------------------------------
+# --- segmented on the way, and merged again: veth has GRO from 5.13 on; under the old name, by kprobes -------------
 if kernel_at_least 5.13; then
-    in_a ethtool -K va tso off tx-udp_tnl-segmentation off tx-udp_tnl-csum-segmentation off >/dev/null
+    in_a ethtool -K va tso off tx-udp_tnl-segmentation off tx-udp_tnl-csum-segmentation off tx-gre-segmentation off >/dev/null
     in_b ethtool -K vb gro on >/dev/null
-    detector gro --no-static-check
-    transfer 10.9.100.2
-    nt_stop gro
-    lost_zero gro
-    jq -c .functions gro.json | tail -n 1
-    merged=$(number gro '(udp4_|udp_)gro_complete' GRO_COMPLETE vb)
-    check "they get the type here, too" "$(number gro iptunnel_handle_offloads SET vx100)" '>' 10
-    check "none leaves with it" "$(number gro net_dev_start_xmit TX)" == 0
-    check "GRO puts it on what it merges" "$merged" '>' 10
-    check "they lose it behind the tunnel" "$(number gro __iptunnel_pull_header DECAP vb)" == "$merged"
-    check_jq "GRO: as they get it" gro 'map(select(.event == "GRO_COMPLETE")) | all(.added and (.before.gso_type | test("TUNNEL") | not) and
-        (.after.gso_type | test("UDP_TUNNEL")) and .after.encapsulation)'
 fi
-in_a ethtool -K va tso on tx-udp_tnl-segmentation on >/dev/null
-
-# --- under the old name, kprobes only --------------------------------------------------------
 ln -s "$NETTRACE" "$WORK/skb_vxlan_source_detector.py"
 lab_spawn old json nsenter --net=/run/netns/a "$WORK/skb_vxlan_source_detector.py" --json --attach kprobe --no-static-check \
-    --rate 0 --gso-changes-only --dst-ip 10.9.100.2 --flags SKB_GSO_UDP_TUNNEL,gre
+    --rate 0 --gso-changes-only --flags SKB_GSO_UDP_TUNNEL,gre
 lab_wait_line old "$WORK/old.json" '"type": *"start"'
 transfer 10.9.100.2
+! have_gre || transfer 10.9.200.2
 nt_stop old
 lost_zero old
+jq -c .functions old.json | tail -n 1
 check_jq "kprobes and no other" old '.[0].hooks | length > 10 and all(.via | test("probe|raw_tp"))'
-check_jq "SET and DECAP" old '.[-1].functions | map([.function, .event]) | sort ==
-    [["__iptunnel_pull_header", "DECAP"], ["iptunnel_handle_offloads", "SET"], ["net_dev_start_xmit", "TX"]]'
-check "each that gets it loses it" "$(number old iptunnel_handle_offloads SET)" == "$(number old __iptunnel_pull_header DECAP)"
+check "they get the type here, too" "$(number old iptunnel_handle_offloads SET vx100)" '>' 10
+! have_gre || check "GRE, too" "$(number old iptunnel_handle_offloads SET gre9)" '>' 10
+if kernel_at_least 5.13; then
+    merged=$(number old '(udp4_|udp_|gre_)gro_complete' GRO_COMPLETE vb)
+    check "GRO puts it on what it merges" "$(number old '(udp4_|udp_)gro_complete' GRO_COMPLETE vb)" '>' 10
+    ! have_gre || check "of GRE, too" "$(number old gre_gro_complete GRO_COMPLETE vb)" '>' 10
+    check "they lose it behind the tunnel" "$(number old __iptunnel_pull_header DECAP vb)" == "$merged"
+    check_jq "none leaves with it" old '.[-1].functions | map(.event) | unique == ["DECAP", "GRO_COMPLETE", "SET"]'
+    check_jq "GRO: as they get it" old 'map(select(.event == "GRO_COMPLETE")) |
+        all((if .protocol == "gre" then "GRE" else "UDP_TUNNEL" end) as $type | .added and .after.encapsulation and
+        (.before.gso_type | test("TUNNEL|GRE") | not) and (.after.gso_type | test($type)))'
+else
+    check_jq "SET, TX and DECAP" old '.[-1].functions | map([.function, .event]) | unique ==
+        [["__iptunnel_pull_header", "DECAP"], ["iptunnel_handle_offloads", "SET"], ["net_dev_start_xmit", "TX"]]'
+    check "each that gets it loses it" "$(number old iptunnel_handle_offloads SET)" == "$(number old __iptunnel_pull_header DECAP)"
+    check_jq "TX is not shown" old 'all(.event != "TX")'
+fi
 nt_run badflag 2 skb_vxlan_source_detector --flags UDPTUNNEL
