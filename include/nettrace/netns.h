@@ -10,7 +10,7 @@ struct nt_netns {
 	const char *name;	/* of ip netns; NULL: it has none, or it is ours */
 	uint32_t pid;		/* of a process in it, where it was found by that; else 0 */
 };
-/* Calls fn from within each of them once, ours first; at most 1024. Without privilege: ours only. */
+/* Calls fn from within each of them once, ours first; at most 4096. Without privilege: ours only. */
 void nt_netns_each(void (*fn)(void *arg, const struct nt_netns *ns), void *arg);
 
 #endif

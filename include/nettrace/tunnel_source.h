@@ -7,10 +7,12 @@
 
 enum nt_tunnel_asserts { NT_TUNNEL_ASSERT_OFF, NT_TUNNEL_ASSERT_NONE };
 struct nt_tunnel_opts {
-	struct nt_strlist flags;
+	struct nt_strlist flags;	/* names of types that are looked for; none: all of tunnels */
 	uint32_t rate;			/* events a second, 0: no limit */
 	uint32_t assert;		/* enum nt_tunnel_asserts */
-	bool no_static, changes_only, stack;
+	bool no_static;			/* do not tell what is configured */
+	bool changes_only;		/* NT_SHINFO_CHANGES */
+	bool stack;			/* of every event */
 };
 
 extern const struct nt_engine nt_tunnel_source_engine;

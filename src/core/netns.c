@@ -10,13 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAMESPACES 1024
+#define NAMESPACES 4096
 
 struct walk {
 	void (*fn)(void *arg, const struct nt_netns *ns);
 	void *arg;
-	int home;
-	uint32_t done[NAMESPACES];
+	int home;			/* our namespace, to come back */
+	uint32_t done[NAMESPACES];	/* inodes of the n that were visited */
 	size_t n;
 };
 

@@ -24,8 +24,10 @@ static void *add(struct nt_rows *rows, size_t size)
 		size_t cap = rows->cap ? 2 * rows->cap : 32;
 		void *grown = realloc(rows->at, cap * size);
 
-		if (!grown)
+		if (!grown) {
+			rows->more++;
 			return NULL;
+		}
 		rows->at = grown;
 		rows->cap = cap;
 	}
