@@ -167,6 +167,7 @@ NT_INLINE __u64 nt_gate_take(struct nt_gate *g)
 
 NT_INLINE void nt_gate_leave(struct nt_gate *g, __u64 i)
 {
+	NT_BARRIER(i);		/* 4.19 forgets the range of what is on the stack: check it here */
 	if (i >= NT_DEPTH)
 		return;
 	g->owner[i] = 0;
