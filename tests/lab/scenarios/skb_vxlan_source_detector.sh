@@ -49,9 +49,9 @@ PY
 # transfer ADDRESS: 1 MB from a to that of b
 transfer() {
     bg_in b server python3 "$WORK/tcp.py" server "$1"
-    wait_for 30 grep -q ready "$WORK/server.out"
+    wait_for 100 grep -q ready "$WORK/server.out"
     in_a python3 "$WORK/tcp.py" client "$1"
-    lab_wait_exit server 30
+    lab_wait_exit server 100
     settle a b
 }
 # number NAME FUNCTIONS EVENT [DEVICE]: of packets in the end record
@@ -81,12 +81,12 @@ print("done", flush=True)
 time.sleep(1000)
 PY
 lab_spawn writer out ip netns exec a python3 "$WORK/tap.py"
-wait_for 30 grep -q ready writer.out
+wait_for 100 grep -q ready writer.out
 detector plain --no-static-check --assert none
 transfer 10.77.0.2
 touch "$WORK/go"
-wait_for 30 grep -q done writer.out
-wait_for 10 eval '[ "$(events plain ".type == \"event\"")" -ge 5 ]' || true
+wait_for 100 grep -q done writer.out
+wait_for 60 eval '[ "$(events plain ".type == \"event\"")" -ge 5 ]' || true
 nt_stop plain
 bg_stop writer
 lost_zero plain
@@ -105,10 +105,10 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("", 6081))
 print("ready", flush=True)
 time.sleep(1000)'
-wait_for 30 grep -q ready geneve.out
+wait_for 100 grep -q ready geneve.out
 captured() { tcpdump -nr "$WORK/inner.pcap" "$1" 2>/dev/null | wc -l; }
 bg_in a capture tcpdump -i any -s 128 -B 8192 -w "$WORK/inner.pcap" -U 'tcp and net 10.9.0.0/16'
-wait_for 10 grep -q 'listening on' capture.err
+wait_for 100 grep -q 'listening on' capture.err
 detector vx -t
 lab_spawn seen txt nsenter --net=/run/netns/a "$NETTRACE" skb_vxlan_source_detector --assert none --gso-changes-only -v \
     --dst-ip 10.9.100.2
@@ -116,12 +116,12 @@ lab_wait_line seen seen.txt '^skb_vxlan_source_detector'
 for dev in $TUNNELS; do transfer "${NET[$dev]}.2"; done
 nt_stop vx
 kill -INT "$(pid_of seen)"
-lab_wait_exit seen 10
+lab_wait_exit seen 60
 check "--assert none: exit status" "$LAB_CODE" == 1
 head -n 40 seen.txt
 tail -n 10 seen.txt
 fins() { [ "$(captured "src host ${NET[${TUNNELS##* }]}.1 and tcp[tcpflags] & tcp-fin != 0")" -ge 1 ]; }
-wait_for 10 fins || true
+wait_for 100 fins || true
 bg_stop capture INT || true
 lost_zero vx
 # what each tunnel makes of a packet: how many, gso_type, protocol and port outside, protocol inside

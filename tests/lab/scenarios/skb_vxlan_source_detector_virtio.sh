@@ -34,18 +34,18 @@ else:
     c.recv(1)
 PY
 bg_in b capture tcpdump -i vb -s 96 -B 8192 -w "$WORK/vb.pcap" -U 'tcp dst port 5001'
-wait_for 10 grep -q 'listening on' capture.err
+wait_for 100 grep -q 'listening on' capture.err
 nt_start_in b rx skb_vxlan_source_detector --rate 0 --assert none
 bg_in b server python3 "$WORK/tcp.py" server
-wait_for 30 grep -q ready server.out
+wait_for 100 grep -q ready server.out
 in_a python3 "$WORK/tcp.py" client
-lab_wait_exit server 30
+lab_wait_exit server 100
 settle a b
 nt_stop rx
 lost_zero rx
 captured() { tcpdump -nr "$WORK/vb.pcap" "$1" 2>/dev/null | wc -l; }
 fins() { [ "$(captured 'tcp[tcpflags] & tcp-fin != 0')" -ge 1 ]; }
-wait_for 10 fins || true
+wait_for 100 fins || true
 bg_stop capture INT || true
 LARGE=$(captured 'greater 1515')
 check "large packets came" "$LARGE" '>' 10
