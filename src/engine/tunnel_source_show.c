@@ -193,6 +193,23 @@ const char *nt_tunnel_verdict_of(struct nt_run *r, const struct nt_shinfo_event 
 	return nt_tunnel_verdict(&run_of(r)->shinfo.gso, first, dev, run_of(r)->types, buf, size);
 }
 
+/* Wrapped behind "verdict: ": names of types and functions are long. */
+static void words_text(struct nt_run *r, const char *text)
+{
+	const size_t room = 100 - strlen("verdict: ");
+	size_t n;
+
+	while (strlen(text) > room) {
+		for (n = room; n && text[n] != ' '; n--)
+			;
+		if (!n)
+			break;
+		nt_text(nt_run_out(r), "%.*s\n        ", (int)n, text);
+		text += n;
+	}
+	nt_text(nt_run_out(r), "%s\n", text);
+}
+
 void nt_tunnel_show_verdict(struct nt_run *r, const struct nt_shinfo_event *first)
 {
 	struct nt_out *o = nt_run_out(r);
@@ -202,11 +219,10 @@ void nt_tunnel_show_verdict(struct nt_run *r, const struct nt_shinfo_event *firs
 	nt_json_bool(o, "tunnel_types_seen", first);
 	nt_json_str(o, "verdict", text);
 	nt_text(o, "verdict: ");
-	if (first)
-		nt_text(o, "first at %s: ", nt_shinfo_time_text(r, first, time, sizeof(time)));
-	nt_text(o, "%s\n", text);
+	words_text(r, text);
 	if (!first)
 		return;
+	nt_text(o, "    first at %s\n", nt_shinfo_time_text(r, first, time, sizeof(time)));
 	packet_text(r, first);
 	nt_json_obj(o, "first");
 	members_json(r, first);
