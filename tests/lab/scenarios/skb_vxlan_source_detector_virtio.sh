@@ -2,6 +2,7 @@
 # tunnel; a program that writes packets of a tunnel to a tap.
 # ci: 6.1
 # nics: 2 offloads
+# timeout: 600
 
 need_kprobes
 need_cmd python3 tcpdump ethtool
