@@ -1,6 +1,6 @@
 # What virtio headers say of packets: a TCP stream from one card to another, which comes in large packets and in no
 # tunnel; a program that writes packets of a tunnel to a tap.
-# ci: 6.1
+# ci: new
 # nics: 2 offloads
 # timeout: 600
 
