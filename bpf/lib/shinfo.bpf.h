@@ -2,7 +2,8 @@
 /*
  * Packets whose shared info is followed by the address of their skb. Each hook is a place: what a packet has
  * there is compared with what it had at the last one. A change is the work of the innermost function that has
- * not returned yet and was given this packet, else of something between two places.
+ * not returned yet and was given this packet, else of something between two places. What a difference means is
+ * told by shinfo_list.bpf.h or shinfo_tunnel.bpf.h, of which a tool includes one.
  */
 #ifndef NT_BPF_SHINFO_H
 #define NT_BPF_SHINFO_H
@@ -10,10 +11,10 @@
 #include "lib/calls.bpf.h"
 #include "lib/emit.bpf.h"
 #include "lib/filter.bpf.h"
+#include "lib/packet.bpf.h"
 #include "lib/rate.bpf.h"
-#include "lib/shinfo_check.bpf.h"
 #include "lib/stacks.bpf.h"
-#include "lib/tunnel.bpf.h"
+#include "nettrace/nt_abi_shinfo.h"
 
 enum nt_shinfo_how {		/* beside enum nt_shinfo_place */
 	NT_SHINFO_LEAVES = 1 << 8,	/* the function returns: the packet may have ended in it */
@@ -31,20 +32,6 @@ struct {
 	__type(value, struct nt_shinfo_track);
 } nt_shinfos SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, NT_SHINFO_PLACES_N * NT_SHINFO_WHATS);
-	__type(key, __u32);
-	__type(value, __u64);
-} nt_shinfo_counts SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct nt_shinfo_cfg);
-} nt_shinfo_cfg SEC(".maps");
-
 struct nt_shinfo_call {
 	__u64 skb;
 	__u64 born_ns;		/* of the track at entry: another one is another packet */
@@ -54,6 +41,20 @@ struct nt_shinfo_call {
 	__u32 pad;
 };
 NT_CALLS(nt_shinfo_calls, struct nt_shinfo_call, 8)
+
+/* ---- what a tool makes of it ---- */
+/* More of the packet's state. */
+static void nt_shinfo_read_more(__u64 addr, struct nt_shinfo *s);
+/* More of what is inside the packet at c. */
+static void nt_shinfo_inside(__u64 addr, struct nt_cur *c, struct nt_shinfo_event *e);
+/* What has happened, NT_SHINFO_NOTHING: nothing to tell; place and since are set, as of a change. */
+static __u32 nt_shinfo_what(struct nt_shinfo_event *e, __u32 how);
+/* What else is wrong with it: rules. */
+static int nt_shinfo_check(struct nt_shinfo_event *e);
+/* Is there an event about rules, too? It is NT_SHINFO_INCONSISTENT. */
+static bool nt_shinfo_broken(const struct nt_shinfo_event *e, const struct nt_shinfo_track *t);
+/* Counts an event; true: it may be shown. */
+static bool nt_shinfo_count(const struct nt_shinfo_event *e);
 
 /* ---- reading ---- */
 NT_SUBPROG int nt_shinfo_read(__u64 addr, struct nt_shinfo *s)
@@ -73,8 +74,9 @@ NT_SUBPROG int nt_shinfo_read(__u64 addr, struct nt_shinfo *s)
 	s->len = BPF_CORE_READ(skb, len);
 	s->data_len = BPF_CORE_READ(skb, data_len);
 	s->bits = NT_SHINFO_KNOWN | (BPF_CORE_READ_BITFIELD_PROBED(bits, cloned) ? NT_SHINFO_CLONED : 0);
+	s->inner_protocol = 0;
 	s->pad = 0;
-	s->pad2 = 0;
+	nt_shinfo_read_more(addr, s);
 	return 0;
 }
 
@@ -152,38 +154,6 @@ NT_SUBPROG int nt_shinfo_wanted(__u64 addr, __u32 how, const struct nt_shinfo_ca
 	return c && nt_filter(c) ? 1 : 0;
 }
 
-NT_INLINE bool nt_shinfo_is_vxlan(const struct nt_cur *c)
-{
-	struct nt_shinfo_cfg *cfg;
-	__u32 i, zero = 0;
-
-	if (!(c->bits & NT_PKT_PORTS) || c->flow.proto != 17 || c->l4 == NT_NO_OFF)
-		return false;
-	cfg = bpf_map_lookup_elem(&nt_shinfo_cfg, &zero);
-	if (!cfg)
-		return false;
-#pragma unroll
-	for (i = 0; i < NT_SHINFO_PORTS; i++)
-		if (cfg->port[i] && cfg->port[i] == c->flow.dport)
-			return true;
-	return false;
-}
-
-NT_INLINE void nt_shinfo_inner(__u64 addr, struct nt_cur *c, struct nt_shinfo_event *e)
-{
-	__u32 off = c->l4 + 8;
-	__be32 h[2];
-
-	if (!nt_shinfo_is_vxlan(c) || nt_read_at(c, off, h, sizeof(h)))
-		return;
-	e->vni = bpf_ntohl(h[1]) >> 8;
-	nt_cur_inside(false, c, (void *)addr, off + sizeof(h), 0);
-	nt_cur_l3(c);
-	nt_cur_l4(c);
-	e->inner = c->flow;
-	e->inner_bits = c->bits;
-}
-
 /* Who and what: the members from ts_ns on that are no state. */
 NT_SUBPROG int nt_shinfo_packet(__u64 addr, __u32 how, const struct nt_shinfo_call *call, struct nt_shinfo_event *e)
 {
@@ -205,34 +175,15 @@ NT_SUBPROG int nt_shinfo_packet(__u64 addr, __u32 how, const struct nt_shinfo_ca
 		e->pkt.flow.ifindex = 0;
 	e->pkt.gso_size = e->after.gso_size;
 	e->pkt.gso_segs = e->after.gso_segs;
-	if (nt_const(NT_CONST_TOOL0) & NT_SHINFO_INNER)
-		nt_shinfo_inner(addr, c, e);
+	nt_shinfo_inside(addr, c, e);
 	return 0;
 }
 
 /* ---- events ---- */
-NT_INLINE void nt_shinfo_count(const struct nt_shinfo_event *e)
-{
-	__u32 key = e->place * NT_SHINFO_WHATS + e->what;
-	__u64 *n = bpf_map_lookup_elem(&nt_shinfo_counts, &key);
-
-	if (n)
-		__sync_fetch_and_add(n, 1);
-	nt_stat_add(NT_STAT_EVENTS, 1);
-}
-
-NT_INLINE bool nt_shinfo_hidden(const struct nt_shinfo_event *e)
-{
-	return (nt_const(NT_CONST_TOOL0) & NT_SHINFO_GSO_ONLY) && !e->before.gso_size && !e->after.gso_size;
-}
-
 /* Counts an event, and shows it if it is to be shown. */
 NT_SUBPROG int nt_shinfo_tell(void *ctx, struct nt_shinfo_event *e)
 {
-	if (!e || nt_shinfo_hidden(e))
-		return 0;
-	nt_shinfo_count(e);
-	if (!(nt_const(NT_CONST_TOOL0) >> (e->what & 15) & 1))
+	if (!e || !nt_shinfo_count(e) || !(nt_const(NT_CONST_TOOL0) >> (e->what & 15) & 1))
 		return 0;
 	if (nt_rate_limited()) {
 		nt_stat_add(NT_STAT_SHINFO_RATE_LIMITED, 1);
@@ -254,44 +205,35 @@ NT_INLINE __s32 nt_shinfo_stack(void *ctx)
 	return id;
 }
 
-NT_INLINE bool nt_shinfo_same(const struct nt_shinfo *a, const struct nt_shinfo *b)
-{
-	return a->frag_list == b->frag_list && a->gso_size == b->gso_size && a->gso_type == b->gso_type &&
-	       a->nr_frags == b->nr_frags && a->data_len == b->data_len;
-}
-
-/* NT_SHINFO_WHATS: nothing to tell. */
-NT_INLINE __u32 nt_shinfo_what(const struct nt_shinfo_event *e, __u32 how)
-{
-	const struct nt_shinfo *a = &e->before, *b = &e->after;
-
-	if (!a->frag_list && !b->frag_list)
-		return NT_SHINFO_WHATS;
-	if (!a->frag_list && (a->bits & NT_SHINFO_KNOWN))
-		return NT_SHINFO_CREATE;
-	if (!b->frag_list)
-		return NT_SHINFO_CLEAR;
-	if ((a->bits & NT_SHINFO_KNOWN) && !nt_shinfo_same(a, b))
-		return NT_SHINFO_MODIFY;
-	return how & NT_SHINFO_ENTERS ? NT_SHINFO_WHATS : NT_SHINFO_ACCESS;
-}
-
-/* What has happened, and whose work it is: what, place, since. */
-NT_SUBPROG int nt_shinfo_judge(struct nt_shinfo_event *e, __u32 how)
+/* Whose work a change is. */
+NT_INLINE void nt_shinfo_whose(struct nt_shinfo_event *e, __u32 how)
 {
 	struct nt_shinfo_call *c;
 
-	if (!e)
-		return 0;
-	e->what = nt_shinfo_what(e, how);
 	e->seen_at = e->place = how & 0xff;
-	if (how & NT_SHINFO_LEAVES || e->what == NT_SHINFO_ACCESS)
-		return 0;
+	if (how & NT_SHINFO_LEAVES)
+		return;
 	c = nt_shinfo_calls_top();
 	if (c && c->skb == e->skb)
 		e->place = c->place;
 	else
 		e->since = e->history & 0xff;
+}
+
+/* An event about a packet where it is, not about a change. */
+NT_INLINE void nt_shinfo_here(struct nt_shinfo_event *e)
+{
+	e->place = e->seen_at;
+	e->since = 0;
+}
+
+/* What has happened, and whose work it is: what, place, since. */
+NT_SUBPROG int nt_shinfo_judge(struct nt_shinfo_event *e, __u32 how)
+{
+	if (!e)
+		return 0;
+	nt_shinfo_whose(e, how);
+	e->what = nt_shinfo_what(e, how);
 	return 0;
 }
 
@@ -338,9 +280,9 @@ NT_SUBPROG int nt_shinfo_report(void *ctx, __u32 how, const struct nt_shinfo_cal
 		return 0;
 	e->stack_id = call ? call->stack_id : nt_shinfo_stack(ctx);
 	nt_shinfo_packet(e->skb, how, call, e);
-	if (e->what < NT_SHINFO_WHATS)
+	if (e->what != NT_SHINFO_NOTHING)
 		nt_shinfo_tell(ctx, e);
-	if (!(e->rules & ~t->told))
+	if (!nt_shinfo_broken(e, t))
 		return 0;
 	t->told |= e->rules;
 	e->what = NT_SHINFO_INCONSISTENT;
@@ -367,7 +309,7 @@ NT_SUBPROG int nt_shinfo_see(void *ctx, __u64 addr, __u32 how, const struct nt_s
 	nt_shinfo_judge(e, how);
 	nt_shinfo_check(e);
 	nt_shinfo_keep(t, e, how);
-	if (!(e->rules & ~t->told) && e->what == NT_SHINFO_WHATS)
+	if (!nt_shinfo_broken(e, t) && e->what == NT_SHINFO_NOTHING)
 		return 0;
 	return nt_shinfo_report(ctx, how, call, e, t);
 }

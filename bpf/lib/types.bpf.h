@@ -81,6 +81,15 @@ struct list_head {
 	struct list_head *next;
 };
 
+struct device_driver {
+	const char *name;
+};
+
+struct device {
+	struct device *parent;
+	struct device_driver *driver;
+};
+
 struct net_device {
 	struct netdev_queue *_tx;
 	char name[16];
@@ -90,6 +99,7 @@ struct net_device {
 	struct { struct list_head lower; } adj_list;
 	unsigned int num_tx_queues;
 	possible_net_t nd_net;
+	struct device dev;
 	const struct rtnl_link_ops *rtnl_link_ops;
 };
 

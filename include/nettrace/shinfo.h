@@ -21,6 +21,32 @@ extern const struct nt_engine nt_shinfo_engine;
 int nt_shinfo_check_options(struct nt_run *r, struct nt_err *err);
 /* For .wanted of returns. */
 bool nt_shinfo_both_ends(const void *opts);
+bool nt_shinfo_has_ipv6(const void *opts);	/* for .wanted of functions that IPv6 brings */
+
+/* ---- rows of hooks (bpf/lib/shinfo_hooks.bpf.h) ---- */
+/* Of a function's two, the return's comes first: of the kprobes of a function the last one made runs first, and
+ * once a return probe has run there is no stack any more (5.10). */
+#define NT_SHINFO_RETURN(program, function, in_group, when, text)				\
+	{ .stem = program "_out", .type = NT_HOOK_RET, .targets = function, .need = NT_OPTIONAL,	\
+	  .group = in_group, .wanted = when, .loss = text }
+#define NT_SHINFO_ENTRY(program, function, in_group, when, text)				\
+	{ .stem = program, .type = NT_HOOK_FUNC, .targets = function, .need = NT_OPTIONAL,	\
+	  .group = in_group, .wanted = when, .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES, .loss = text }
+#define NT_SHINFO_PASSES(program, function, text) NT_SHINFO_ENTRY(program, function, NULL, NULL, text)
+/* Ends of packets. */
+#define NT_SHINFO_ENDS										\
+	{ .stem = "dropped", .type = NT_HOOK_TP, .targets = "skb:kfree_skb", .need = NT_REQUIRED,	\
+	  .flags = NT_HOOK_EOL },								\
+	{ .stem = "consumed", .type = NT_HOOK_TP, .targets = "skb:consume_skb", .need = NT_REQUIRED,	\
+	  .flags = NT_HOOK_EOL },								\
+	{ .stem = "freed", .type = NT_HOOK_FUNC, .targets = "__kfree_skb", .need = NT_OPTIONAL,	\
+	  .flags = NT_HOOK_EOL, .loss = "ends of some packets: what is at their address next seems changed" },	\
+	{ .stem = "deferred", .type = NT_HOOK_FUNC, .targets = "skb_attempt_defer_free|__kfree_skb_defer",	\
+	  .need = NT_OPTIONAL, .flags = NT_HOOK_EOL,						\
+	  .loss = "ends of received packets: what is at their address next seems changed" },	\
+	{ .stem = "partly_freed", .type = NT_HOOK_FUNC, .targets = "kfree_skb_partial", .need = NT_OPTIONAL,	\
+	  .flags = NT_HOOK_EOL,									\
+	  .loss = "ends of some merged packets: what is at their address next seems changed" }
 
 /* ---- names (shinfo_names.c) ---- */
 #define NT_GSO_NAME 32

@@ -81,8 +81,13 @@ struct table {
 	size_t n, cap;
 };
 
-static int add_row(struct table *t, const struct nt_link_row *row)
+static int add_row(void *arg, const void *msg, size_t len)
 {
+	struct table *t = arg;
+	struct nt_link_row row;
+
+	if (!nt_link_parse(msg, len, &row))
+		return 0;
 	if (t->n == t->cap) {
 		size_t cap = t->cap ? 2 * t->cap : 64;
 		struct nt_link_row *grown = realloc(t->row, cap * sizeof(*grown));
@@ -92,28 +97,26 @@ static int add_row(struct table *t, const struct nt_link_row *row)
 		t->row = grown;
 		t->cap = cap;
 	}
-	t->row[t->n++] = *row;
+	t->row[t->n++] = row;
 	return 0;
 }
 
 /* 1: more is to come, 0: done, or -errno. */
-static int add_messages(struct table *t, char *buf, size_t n)
+static int read_messages(char *buf, size_t n, int (*fn)(void *arg, const void *msg, size_t len), void *arg)
 {
-	struct nt_link_row row;
-	int rc = 1;
+	int rc = 0;
 
-	for (struct nlmsghdr *h = (void *)buf; NLMSG_OK(h, n) && rc == 1; h = NLMSG_NEXT(h, n)) {
+	for (struct nlmsghdr *h = (void *)buf; NLMSG_OK(h, n) && !rc; h = NLMSG_NEXT(h, n)) {
 		if (h->nlmsg_type == NLMSG_DONE)
 			return 0;
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return ((struct nlmsgerr *)NLMSG_DATA(h))->error ?: -EIO;
-		if (nt_link_parse(h, h->nlmsg_len, &row) && add_row(t, &row))
-			rc = -ENOMEM;
+		rc = fn(arg, h, h->nlmsg_len);
 	}
-	return rc;
+	return rc ?: 1;
 }
 
-int nt_link_dump(struct nt_link_row **rows)
+int nt_link_each(int (*fn)(void *arg, const void *msg, size_t len), void *arg)
 {
 	struct {
 		struct nlmsghdr h;
@@ -125,7 +128,6 @@ int nt_link_dump(struct nt_link_row **rows)
 	};
 	static char buf[65536] __attribute__((aligned(8)));
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), rc = 1;
-	struct table t = { 0 };
 
 	if (fd < 0)
 		return -errno;
@@ -134,9 +136,17 @@ int nt_link_dump(struct nt_link_row **rows)
 	while (rc == 1) {
 		ssize_t n = recv(fd, buf, sizeof(buf), 0);
 
-		rc = n < 0 ? -errno : add_messages(&t, buf, (size_t)n);
+		rc = n < 0 ? -errno : read_messages(buf, (size_t)n, fn, arg);
 	}
 	close(fd);
+	return rc;
+}
+
+int nt_link_dump(struct nt_link_row **rows)
+{
+	struct table t = { 0 };
+	int rc = nt_link_each(add_row, &t);
+
 	if (rc) {
 		free(t.row);
 		return rc;

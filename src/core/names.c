@@ -3,18 +3,15 @@
  * Numbers to names: interfaces by network namespace, drop reasons by the running kernel's
  * enums, addresses by kallsyms, monotonic time by the wall clock.
  */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "core.h"
+#include "nettrace/netns.h"
 
 struct reason {
 	uint32_t id;
@@ -72,70 +69,15 @@ static void read_ifaces(struct nt_names *n, uint32_t netns)
 		if_freenameindex(list);
 }
 
-static uint32_t inode_of(const char *path)
+static void read_namespace(void *arg, const struct nt_netns *ns)
 {
-	struct stat st;
-
-	return stat(path, &st) ? 0 : (uint32_t)st.st_ino;
+	read_ifaces(arg, ns->inode);
 }
 
-/* Reads the interfaces of the namespace behind path, from within it. */
-static void read_namespace(struct nt_names *n, const char *path, int home)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (!setns(fd, CLONE_NEWNET)) {
-		read_ifaces(n, inode_of(path));
-		if (setns(home, CLONE_NEWNET))
-			abort();	/* we must not go on in a foreign namespace */
-	}
-	close(fd);
-}
-
-static bool seen(uint32_t *ids, size_t *count, size_t cap, uint32_t id)
-{
-	for (size_t i = 0; i < *count; i++)
-		if (ids[i] == id)
-			return true;
-	if (*count < cap)
-		ids[(*count)++] = id;
-	return false;
-}
-
-/* Named namespaces (ip netns) and those of processes, each once. */
 static void scan_namespaces(struct nt_names *n)
 {
-	static const char *const folders[] = { "/run/netns", "/proc" };
-	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	uint32_t done[1024];
-	size_t count = 0;
-	char path[300];
-
 	n->n_ifaces = 0;
-	read_ifaces(n, n->netns);
-	seen(done, &count, NT_COUNT(done), n->netns);
-	for (size_t f = 0; home >= 0 && f < NT_COUNT(folders); f++) {
-		DIR *d = opendir(folders[f]);
-		struct dirent *e;
-
-		while (d && (e = readdir(d))) {
-			uint32_t id;
-
-			if (e->d_name[0] == '.' || (f && (e->d_name[0] < '1' || e->d_name[0] > '9')))
-				continue;
-			snprintf(path, sizeof(path), "%s/%s%s", folders[f], e->d_name,
-				 f ? "/ns/net" : "");
-			id = inode_of(path);
-			if (id && !seen(done, &count, NT_COUNT(done), id))
-				read_namespace(n, path, home);
-		}
-		if (d)
-			closedir(d);
-	}
-	if (home >= 0)
-		close(home);
+	nt_netns_each(read_namespace, n);
 }
 
 static const char *ifname(void *ctx, uint32_t netns, uint32_t ifindex)
@@ -307,10 +249,12 @@ uint32_t nt_run_netns(const struct nt_run *r)
 
 int nt_names_open(struct nt_run *r)
 {
+	struct stat st;
+
 	r->names = calloc(1, sizeof(*r->names));
 	if (!r->names)
 		return -ENOMEM;
-	r->names->netns = inode_of("/proc/self/ns/net");
+	r->names->netns = stat("/proc/self/ns/net", &st) ? 0 : (uint32_t)st.st_ino;
 	r->names->offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 	r->resolver = (struct nt_resolver){ .ctx = r, .ifname = ifname, .reason = reason,
 					    .ksym = ksym, .realtime = realtime };

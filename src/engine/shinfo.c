@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "nettrace/btf.h"
 #include "nettrace/vxlan.h"
@@ -23,6 +24,12 @@ static const struct nt_shinfo_opts *opts_of(const struct nt_run *r)
 bool nt_shinfo_both_ends(const void *opts)
 {
 	return !((const struct nt_shinfo_opts *)opts)->entry_only;
+}
+
+bool nt_shinfo_has_ipv6(const void *opts)
+{
+	(void)opts;
+	return !access("/proc/sys/net/ipv6", F_OK);
 }
 
 static int read_ports(struct nt_shinfo_opts *o, struct nt_err *err)
@@ -54,8 +61,7 @@ int nt_shinfo_check_options(struct nt_run *r, struct nt_err *err)
 }
 
 /* ---- configuration ---- */
-/* Places of which both ends are hooked. */
-static uint64_t pairs(struct nt_run *r)
+uint64_t nt_shinfo_pairs(struct nt_run *r)
 {
 	static const struct { uint32_t place; const char *in, *out; } p[] = {
 		{ NT_SHINFO_AT_GRO_RECEIVE, "merge_in", "merge_out" },
@@ -69,6 +75,15 @@ static uint64_t pairs(struct nt_run *r)
 		{ NT_SHINFO_AT_EXPAND, "expand_in", "expand_out" },
 		{ NT_SHINFO_AT_PULL, "pull_in", "pull_out" },
 		{ NT_SHINFO_AT_TRIM, "trim_in", "trim_out" },
+		{ NT_SHINFO_AT_OFFLOADS, "offloads_in", "offloads_out" },
+		{ NT_SHINFO_AT_PULL_TUNNEL, "pull_tunnel_in", "pull_tunnel_out" },
+		{ NT_SHINFO_AT_VXLAN_RCV, "vxlan_rcv_in", "vxlan_rcv_out" },
+		{ NT_SHINFO_AT_GRO_UDP4, "gro_udp4_in", "gro_udp4_out" },
+		{ NT_SHINFO_AT_GRO_UDP6, "gro_udp6_in", "gro_udp6_out" },
+		{ NT_SHINFO_AT_GRO_UDP, "gro_udp_in", "gro_udp_out" },
+		{ NT_SHINFO_AT_GRO_VXLAN, "gro_vxlan_in", "gro_vxlan_out" },
+		{ NT_SHINFO_AT_GRO_GRE, "gro_gre_in", "gro_gre_out" },
+		{ NT_SHINFO_AT_GRO_TCP, "gro_tcp_in", "gro_tcp_out" },
 	};
 	uint64_t mask = 0;
 
@@ -96,31 +111,31 @@ static uint64_t switches(struct nt_run *r)
 	return tool;
 }
 
-/* What the kernel's BTF tells, once: configure() runs before each load. */
-static void read_btf(struct nt_run *r)
+/* Once: configure() runs before each load. */
+struct nt_shinfo_run *nt_shinfo_btf(struct nt_run *r)
 {
 	struct nt_shinfo_run *p = nt_run_priv(r);
 	struct nt_btf_place place;
 	struct nt_btf *b = NULL;
 
 	if (p->gso.name[0][0])
-		return;
+		return p;
 	if (!nt_btf_find(&place, nt_run_common(r)->btf))
 		nt_btf_open(&b, place.path, NULL);
 	nt_gso_names_read(&p->gso, b);
 	p->make6_of_3 = nt_btf_func_args(b, "__ip6_make_skb") == 3;
 	nt_btf_close(b);
 	nt_btf_place_close(&place);
+	return p;
 }
 
 static int configure(struct nt_run *r, struct nt_err *err)
 {
-	struct nt_shinfo_run *p = nt_run_priv(r);
+	struct nt_shinfo_run *p = nt_shinfo_btf(r);
 
 	(void)err;
-	read_btf(r);
 	nt_run_const(r, NT_CONST_TOOL0, switches(r));
-	nt_run_const(r, NT_CONST_TOOL1, pairs(r) | (p->make6_of_3 ? NT_SHINFO_MAKE6_OF_3 : 0));
+	nt_run_const(r, NT_CONST_TOOL1, nt_shinfo_pairs(r) | (p->make6_of_3 ? NT_SHINFO_MAKE6_OF_3 : 0));
 	nt_run_const(r, NT_CONST_TOOL2, nt_gso_bit(&p->gso, "DODGY") |
 		     (uint64_t)nt_gso_bit(&p->gso, "FRAGLIST") << 32);
 	nt_run_const(r, NT_CONST_TOOL3, opts_of(r)->rate);
@@ -137,18 +152,30 @@ static int prepare(struct nt_run *r, struct nt_err *err)
 }
 
 /* ---- records ---- */
-static void event(struct nt_run *r, const void *data, size_t size)
+static void read_stack(struct nt_run *r, int32_t id, uint64_t *stack)
 {
-	uint64_t stack[NT_STACK_MAX] = { 0 };
-	struct nt_shinfo_event e;
-
-	(void)size;
-	memcpy(&e, data, sizeof(e));
-	if (!opts_of(r)->stack || e.stack_id < 0 || nt_run_stack(r, "nt_stacks", e.stack_id, stack, NT_STACK_MAX) < 0)
+	memset(stack, 0, NT_STACK_MAX * sizeof(*stack));
+	if (id < 0 || nt_run_stack(r, "nt_stacks", id, stack, NT_STACK_MAX) < 0)
 		stack[0] = 0;
 	nt_run_cut_stack(r, stack, NT_STACK_MAX);
-	nt_shinfo_show_event(r, &e, opts_of(r)->stack ? stack : NULL);
+}
+
+void nt_shinfo_event(struct nt_run *r, const void *data, bool stacks, nt_shinfo_show *show)
+{
+	uint64_t stack[NT_STACK_MAX];
+	struct nt_shinfo_event e;
+
+	memcpy(&e, data, sizeof(e));
+	if (stacks)
+		read_stack(r, e.stack_id, stack);
+	show(r, &e, stacks ? stack : NULL);
 	nt_run_event_shown(r);
+}
+
+static void event(struct nt_run *r, const void *data, size_t size)
+{
+	(void)size;
+	nt_shinfo_event(r, data, opts_of(r)->stack, nt_shinfo_show_event);
 }
 
 static void forget(struct nt_run *r, int fd, const void *key, const void *value, void *arg)
@@ -160,7 +187,7 @@ static void forget(struct nt_run *r, int fd, const void *key, const void *value,
 		nt_run_lost(r, NT_STAT_EVICTED, 1);
 }
 
-static void sweep(struct nt_run *r)
+void nt_shinfo_sweep(struct nt_run *r)
 {
 	struct nt_shinfo_run *p = nt_run_priv(r);
 	struct nt_shinfo_track t;
@@ -168,7 +195,7 @@ static void sweep(struct nt_run *r)
 	nt_sweep(r, &p->sweep, "nt_shinfos", &t, SWEEP_ENTRIES, forget, NULL);
 }
 
-static void warnings(struct nt_run *r)
+void nt_shinfo_warnings(struct nt_run *r, bool lists)
 {
 	static const struct { const char *name, *text; uint32_t stat; } w[] = {
 		{ "rate_limited", "events not shown: above --rate", NT_STAT_SHINFO_RATE_LIMITED },
@@ -176,7 +203,7 @@ static void warnings(struct nt_run *r)
 		{ "long_lists", "looks at packets with too many members or fragments to add up", NT_STAT_SHINFO_LONG },
 	};
 
-	for (size_t i = 0; i < NT_COUNT(w); i++) {
+	for (size_t i = 0; i < NT_COUNT(w) - !lists; i++) {
 		uint64_t n = nt_run_stat(r, w[i].stat);
 
 		nt_json_u64(nt_run_out(r), w[i].name, n);
@@ -204,7 +231,7 @@ static void end(struct nt_run *r)
 	uint64_t count[NT_SHINFO_PLACES_N * NT_SHINFO_WHATS] = { 0 };
 
 	read_counts(r, count);
-	warnings(r);
+	nt_shinfo_warnings(r, true);
 	nt_json_u64(nt_run_out(r), "packets", nt_run_stat(r, NT_STAT_SHINFO_PACKETS));
 	nt_shinfo_show_counts(r, count);
 }
@@ -216,6 +243,6 @@ const struct nt_engine nt_shinfo_engine = {
 	.prepare = prepare,
 	.event = event,
 	.min_event = sizeof(struct nt_shinfo_event),
-	.sweep = sweep,
+	.sweep = nt_shinfo_sweep,
 	.end = end,
 };

@@ -75,19 +75,32 @@ static void inner_json(struct nt_run *r, const struct nt_shinfo_event *e)
 	nt_json_obj_end(nt_run_out(r));
 }
 
-static void event_json(struct nt_run *r, const struct nt_shinfo_event *e, const uint64_t *stack)
+void nt_shinfo_head_json(struct nt_run *r, const struct nt_shinfo_event *e, const char *what)
 {
 	struct nt_out *o = nt_run_out(r);
 	char text[32];
 
-	nt_json_begin(o, "event");
 	nt_fields_json(o, nt_run_names(r), head_fields, NT_COUNT(head_fields), e);
-	nt_json_str(o, "event", nt_shinfo_what_name(e->what));
+	nt_json_str(o, "event", what);
 	nt_json_str(o, "function", nt_shinfo_place_name(e->place));
 	nt_json_str(o, "seen_at", nt_shinfo_place_name(e->seen_at));
 	if (e->since)
 		nt_json_str(o, "since", nt_shinfo_place_name(e->since));
 	nt_json_str(o, "skb", address(e->skb, text, sizeof(text)));
+}
+
+void nt_shinfo_stack_json(struct nt_run *r, const uint64_t *stack)
+{
+	if (stack)
+		nt_fields_json(nt_run_out(r), nt_run_names(r), &stack_field, 1, stack);
+}
+
+static void event_json(struct nt_run *r, const struct nt_shinfo_event *e, const uint64_t *stack)
+{
+	struct nt_out *o = nt_run_out(r);
+
+	nt_json_begin(o, "event");
+	nt_shinfo_head_json(r, e, nt_shinfo_what_name(e->what));
 	shinfo_json(r, "before", &e->before);
 	shinfo_json(r, "after", &e->after);
 	nt_json_arr(o, "rules");
@@ -101,8 +114,7 @@ static void event_json(struct nt_run *r, const struct nt_shinfo_event *e, const 
 	nt_json_arr_end(o);
 	nt_packet_json(r, &e->pkt);
 	inner_json(r, e);
-	if (stack)
-		nt_fields_json(o, nt_run_names(r), &stack_field, 1, stack);
+	nt_shinfo_stack_json(r, stack);
 	nt_json_end(o);
 }
 
@@ -149,15 +161,29 @@ static void rules_text(struct nt_run *r, const struct nt_shinfo_event *e)
 		nt_text(o, "        %s\n", nt_shinfo_place_name(h & 0xff));
 }
 
+const char *nt_shinfo_time_text(struct nt_run *r, const struct nt_shinfo_event *e, char *buf, size_t size)
+{
+	return nt_field_text(nt_run_names(r), &head_fields[0], e, buf, size);
+}
+
+void nt_shinfo_stack_text(struct nt_run *r, const uint64_t *stack)
+{
+	char frames[4096];
+
+	if (stack && stack[0])
+		nt_text(nt_run_out(r), "%s\n",
+			nt_field_text(nt_run_names(r), &stack_field, stack, frames, sizeof(frames)));
+}
+
 static void event_text(struct nt_run *r, const struct nt_shinfo_event *e, const uint64_t *stack)
 {
 	const struct nt_resolver *names = nt_run_names(r);
-	char time[40], a[32], b[32], text[256], frames[4096];
+	char time[40], a[32], b[32], text[256];
 	struct nt_out *o = nt_run_out(r);
 	const char *dev = names->ifname(names->ctx, e->pkt.flow.netns, e->pkt.flow.ifindex);
 
 	nt_text(o, "%s %-12s %-22s frag_list %s -> %s\n",
-		nt_field_text(names, &head_fields[0], e, time, sizeof(time)), nt_shinfo_what_name(e->what),
+		nt_shinfo_time_text(r, e, time, sizeof(time)), nt_shinfo_what_name(e->what),
 		nt_shinfo_place_name(e->place), list_text(&e->before, a, sizeof(a)), list_text(&e->after, b, sizeof(b)));
 	if (e->since)
 		nt_text(o, "    between %s and %s\n", nt_shinfo_place_name(e->since), nt_shinfo_place_name(e->seen_at));
@@ -172,8 +198,7 @@ static void event_text(struct nt_run *r, const struct nt_shinfo_event *e, const 
 	}
 	if (e->what == NT_SHINFO_INCONSISTENT)
 		rules_text(r, e);
-	if (stack && stack[0])
-		nt_text(o, "%s\n", nt_field_text(names, &stack_field, stack, frames, sizeof(frames)));
+	nt_shinfo_stack_text(r, stack);
 }
 
 void nt_shinfo_show_event(struct nt_run *r, const struct nt_shinfo_event *e, const uint64_t *stack)

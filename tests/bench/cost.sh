@@ -51,6 +51,7 @@ options() {
     case $1 in
         iface_netstat) echo "--interface va --interval 1000" ;;
         eth_drop | skb_frag_list_watcher) echo "--rate 0" ;;
+        skb_vxlan_source_detector) echo "--rate 0 --no-static-check" ;;
         *_drop_detector) path_options ;;
         vxlan_tracer) echo "--summary --interval 1000" ;;
         qdisc_latency_details) echo "--interface va --summary" ;;
@@ -150,6 +151,7 @@ if in_a nft 'add table inet t { chain p { type filter hook prerouting priority 0
     in_a nft flush ruleset
 fi
 measure skb_frag_list_watcher "--dst-port 1" "udp dst port 1" "--dst-port 5000"
+measure skb_vxlan_source_detector "--dst-port 1" "udp dst port 1" "--dst-port 5000"
 measure trace_ip_defrag "--dst-ip 10.77.0.99" "host 10.77.0.99" "--dst-ip 10.77.0.2"
 measure tcp_rtt_inflight_hist "--rport 1" "" "--lport 5000"
 measure tcp_perf_observer "--rport 1" "" "--lport 5000"

@@ -3,30 +3,15 @@
  * Which function makes, takes away or changes a packet's list of further skbs. Functions that may do so are
  * hooked at both ends, others are places that a packet passes.
  */
-#include "lib/shinfo.bpf.h"
+#include "lib/shinfo_list.bpf.h"
+#include "lib/shinfo_hooks.bpf.h"
 
 NT_LICENSE;
 
-#define BOTH_ENDS(stem, place, skb, args...)						\
-NT_FUNC(stem##_in, ##args)								\
-{											\
-	return nt_shinfo_enter(ctx, (__u64)(skb), NT_SHINFO_AT_##place);		\
-}											\
-NT_RET(stem##_out, 2, __u64 ret)							\
-{											\
-	return nt_shinfo_leave(ctx, NT_SHINFO_AT_##place, 0);				\
-}
-
-#define PASSES(stem, place, how, skb, args...)						\
-NT_FUNC(stem, ##args)									\
-{											\
-	return nt_shinfo_see(ctx, (__u64)(skb), NT_SHINFO_AT_##place | (how), NULL);	\
-}
-
 /* ---- the list comes about ---- */
-BOTH_ENDS(merge, GRO_RECEIVE, p, struct sk_buff *p)
-BOTH_ENDS(merge_list, GRO_LIST, p, struct sk_buff *p)
-BOTH_ENDS(reassemble, REASM, head, void *queue, struct sk_buff *head)
+NT_SHINFO_BOTH_ENDS(merge, GRO_RECEIVE, p, struct sk_buff *p)
+NT_SHINFO_BOTH_ENDS(merge_list, GRO_LIST, p, struct sk_buff *p)
+NT_SHINFO_BOTH_ENDS(reassemble, REASM, head, void *queue, struct sk_buff *head)
 
 NT_FUNC(make4_in, void *sk, struct flowi4 *flow)
 {
@@ -65,53 +50,26 @@ NT_RET_BY(make6_out, made6, __u64 ret)
 }
 
 /* ---- it is taken apart ---- */
-BOTH_ENDS(segment_list, SEGMENT_LIST, skb, struct sk_buff *skb)
-BOTH_ENDS(fragment4, FRAGMENT4, skb, void *net, void *sk, struct sk_buff *skb)
-BOTH_ENDS(fragment6, FRAGMENT6, skb, void *net, void *sk, struct sk_buff *skb)
-PASSES(segment, SEGMENT, 0, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(segment_list, SEGMENT_LIST, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(fragment4, FRAGMENT4, skb, void *net, void *sk, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(fragment6, FRAGMENT6, skb, void *net, void *sk, struct sk_buff *skb)
+NT_SHINFO_PASSES(segment, SEGMENT, 0, skb, struct sk_buff *skb)
 
 /* ---- it may change ---- */
-BOTH_ENDS(expand, EXPAND, skb, struct sk_buff *skb)
-BOTH_ENDS(pull, PULL, skb, struct sk_buff *skb)
-BOTH_ENDS(trim, TRIM, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(expand, EXPAND, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(pull, PULL, skb, struct sk_buff *skb)
+NT_SHINFO_BOTH_ENDS(trim, TRIM, skb, struct sk_buff *skb)
 
 /* ---- on the way ---- */
-PASSES(gro, NAPI_GRO, NT_SHINFO_FRESH | NT_SHINFO_AT_L3, skb, void *napi, struct sk_buff *skb)
-PASSES(forward, FORWARD, 0, skb, struct sk_buff *skb)
-PASSES(gso, GSO, 0, skb, struct sk_buff *skb)
-PASSES(gso_tunnel, GSO_TUNNEL, 0, skb, struct sk_buff *skb)
-PASSES(gso_inet, GSO_INET, 0, skb, struct sk_buff *skb)
-PASSES(gso_ipv6, GSO_IPV6, 0, skb, struct sk_buff *skb)
-PASSES(gso_tcp, GSO_TCP, 0, skb, struct sk_buff *skb)
+NT_SHINFO_PASSES(gro, NAPI_GRO, NT_SHINFO_FRESH | NT_SHINFO_AT_L3, skb, void *napi, struct sk_buff *skb)
+NT_SHINFO_PASSES(forward, FORWARD, 0, skb, struct sk_buff *skb)
+NT_SHINFO_PASSES(gso, GSO, 0, skb, struct sk_buff *skb)
+NT_SHINFO_PASSES(gso_tunnel, GSO_TUNNEL, 0, skb, struct sk_buff *skb)
+NT_SHINFO_PASSES(gso_inet, GSO_INET, 0, skb, struct sk_buff *skb)
+NT_SHINFO_PASSES(gso_ipv6, GSO_IPV6, 0, skb, struct sk_buff *skb)
+NT_SHINFO_PASSES(gso_tcp, GSO_TCP, 0, skb, struct sk_buff *skb)
 
 NT_TP(dev_queue, struct sk_buff *skb)
 {
 	return nt_shinfo_see(ctx, (__u64)skb, NT_SHINFO_AT_DEV_QUEUE | NT_SHINFO_AT_L2, NULL);
-}
-
-/* ---- the end ---- */
-NT_TP(dropped, struct sk_buff *skb)
-{
-	return nt_shinfo_end((__u64)skb);
-}
-
-NT_TP(consumed, struct sk_buff *skb)
-{
-	return nt_shinfo_end((__u64)skb);
-}
-
-NT_FUNC(freed, struct sk_buff *skb)
-{
-	return nt_shinfo_end((__u64)skb);
-}
-
-/* Received data that was read, and what another CPU is to free: no tracepoint tells. */
-NT_FUNC(deferred, struct sk_buff *skb)
-{
-	return nt_shinfo_end((__u64)skb);
-}
-
-NT_FUNC(partly_freed, struct sk_buff *skb)
-{
-	return nt_shinfo_end((__u64)skb);
 }

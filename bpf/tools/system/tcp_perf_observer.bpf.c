@@ -233,6 +233,7 @@ NT_TP(set_state, struct sock *sk, void *from, void *to)
 	if (state == SYN_SENT)
 		begins(sk);
 	w = nt_tcp_wanted(direct, sk);
+	NT_BARRIER(w);	/* or clang keeps a flag in its place, of whose value on the stack 4.19 knows nothing */
 	if (w && state != SYN_SENT) {
 		NT_BARRIER(state);
 		nt_stat_add(NT_STAT_TCP_STATE0 + (state < NT_TCP_KERNEL_STATES ? state : NT_TCP_KERNEL_STATES - 1), 1);

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#include <unistd.h>
-
 #include "nettrace/shinfo.h"
 
 #define O(member) offsetof(struct nt_shinfo_opts, member)
@@ -31,65 +29,43 @@ static const struct nt_opt opts[] = {
 
 static bool ipv6_both_ends(const void *o)
 {
-	return nt_shinfo_both_ends(o) && !access("/proc/sys/net/ipv6", F_OK);
+	return nt_shinfo_both_ends(o) && nt_shinfo_has_ipv6(o);
 }
 
-static bool has_ipv6(const void *o)
-{
-	(void)o;
-	return !access("/proc/sys/net/ipv6", F_OK);
-}
-
-/* Returns come first: of the kprobes of a function the last one made runs first, and once a return
- * probe has run there is no stack any more (5.10). */
-#define RETURN(program, function, in_group, when, text)						\
-	{ .stem = program "_out", .type = NT_HOOK_RET, .targets = function, .need = NT_OPTIONAL,	\
-	  .group = in_group, .wanted = when, .loss = text }
-#define ENTRY(program, function, in_group, when, text)						\
-	{ .stem = program, .type = NT_HOOK_FUNC, .targets = function, .need = NT_OPTIONAL,	\
-	  .group = in_group, .wanted = when, .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES, .loss = text }
 #define BOTH_ENDS(program, function, in_group, text)						\
-	RETURN(program, function, NULL, nt_shinfo_both_ends, text),				\
-	ENTRY(program "_in", function, in_group, NULL, text)
-#define PASSES(program, function, text) ENTRY(program, function, NULL, NULL, text)
+	NT_SHINFO_RETURN(program, function, NULL, nt_shinfo_both_ends, text),				\
+	NT_SHINFO_ENTRY(program "_in", function, in_group, NULL, text)
 #define MAKER "one that makes lists"
 #define TAKER "one that takes lists apart"
+#define MADE4 "lists of large IPv4 datagrams as they are made"
 #define MADE6 "lists of large IPv6 datagrams as they are made"
 
 static const struct nt_hook hooks[] = {
 	BOTH_ENDS("merge", "skb_gro_receive", MAKER, "lists that GRO makes"),
 	BOTH_ENDS("merge_list", "skb_gro_receive_list", MAKER, "lists that GRO makes of UDP and TCP packets (rx-gro-list)"),
 	BOTH_ENDS("reassemble", "inet_frag_reasm_finish", MAKER, "lists of fragments that are put together"),
-	RETURN("make4", "__ip_make_skb", NULL, nt_shinfo_both_ends, "lists of large IPv4 datagrams as they are made"),
-	ENTRY("make4_in", "__ip_make_skb", MAKER, nt_shinfo_both_ends, "lists of large IPv4 datagrams as they are made"),
-	RETURN("make6", "__ip6_make_skb", NULL, ipv6_both_ends, MADE6),
-	ENTRY("make6_in", "__ip6_make_skb", NULL, ipv6_both_ends, MADE6),
+	NT_SHINFO_RETURN("make4", "__ip_make_skb", NULL, nt_shinfo_both_ends, MADE4),
+	NT_SHINFO_ENTRY("make4_in", "__ip_make_skb", MAKER, nt_shinfo_both_ends, MADE4),
+	NT_SHINFO_RETURN("make6", "__ip6_make_skb", NULL, ipv6_both_ends, MADE6),
+	NT_SHINFO_ENTRY("make6_in", "__ip6_make_skb", NULL, ipv6_both_ends, MADE6),
 	BOTH_ENDS("segment_list", "skb_segment_list", TAKER, "lists that are taken apart as GRO made them"),
 	BOTH_ENDS("fragment4", "ip_do_fragment", TAKER, "lists that become IPv4 fragments"),
-	RETURN("fragment6", "ip6_fragment", NULL, ipv6_both_ends, "lists that become IPv6 fragments"),
-	ENTRY("fragment6_in", "ip6_fragment", NULL, has_ipv6, "lists that become IPv6 fragments"),
-	PASSES("segment", "skb_segment", "packets right before they are segmented"),
+	NT_SHINFO_RETURN("fragment6", "ip6_fragment", NULL, ipv6_both_ends, "lists that become IPv6 fragments"),
+	NT_SHINFO_ENTRY("fragment6_in", "ip6_fragment", NULL, nt_shinfo_has_ipv6, "lists that become IPv6 fragments"),
+	NT_SHINFO_PASSES("segment", "skb_segment", "packets right before they are segmented"),
 	BOTH_ENDS("expand", "pskb_expand_head", NULL, "which packets get a new buffer"),
 	BOTH_ENDS("pull", "__pskb_pull_tail", NULL, "lists that a pull uses up"),
 	BOTH_ENDS("trim", "___pskb_trim", NULL, "lists that a trim cuts"),
-	PASSES("gro", "napi_gro_receive|gro_receive_skb", "packets as they come from a driver"),
-	PASSES("forward", "ip_forward", "packets as they are forwarded"),
-	PASSES("gso", "__skb_gso_segment", "packets as segmentation begins"),
-	PASSES("gso_tunnel", "skb_udp_tunnel_segment", "packets in UDP tunnels as they are segmented"),
-	PASSES("gso_inet", "inet_gso_segment", "IPv4 packets as they are segmented"),
-	PASSES("gso_ipv6", "ipv6_gso_segment", "IPv6 packets as they are segmented"),
-	PASSES("gso_tcp", "tcp_gso_segment", "TCP packets as they are segmented"),
+	NT_SHINFO_PASSES("gro", "napi_gro_receive|gro_receive_skb", "packets as they come from a driver"),
+	NT_SHINFO_PASSES("forward", "ip_forward", "packets as they are forwarded"),
+	NT_SHINFO_PASSES("gso", "__skb_gso_segment", "packets as segmentation begins"),
+	NT_SHINFO_PASSES("gso_tunnel", "skb_udp_tunnel_segment", "packets in UDP tunnels as they are segmented"),
+	NT_SHINFO_PASSES("gso_inet", "inet_gso_segment", "IPv4 packets as they are segmented"),
+	NT_SHINFO_PASSES("gso_ipv6", "ipv6_gso_segment", "IPv6 packets as they are segmented"),
+	NT_SHINFO_PASSES("gso_tcp", "tcp_gso_segment", "TCP packets as they are segmented"),
 	{ .stem = "dev_queue", .type = NT_HOOK_TP, .targets = "net:net_dev_queue", .need = NT_OPTIONAL,
 	  .flags = NT_HOOK_ENTRY | NT_HOOK_BYTES, .loss = "packets as they are given to a device" },
-	{ .stem = "dropped", .type = NT_HOOK_TP, .targets = "skb:kfree_skb", .need = NT_REQUIRED, .flags = NT_HOOK_EOL },
-	{ .stem = "consumed", .type = NT_HOOK_TP, .targets = "skb:consume_skb", .need = NT_REQUIRED, .flags = NT_HOOK_EOL },
-	{ .stem = "freed", .type = NT_HOOK_FUNC, .targets = "__kfree_skb", .need = NT_OPTIONAL, .flags = NT_HOOK_EOL,
-	  .loss = "ends of some packets: what is at their address next seems changed" },
-	{ .stem = "deferred", .type = NT_HOOK_FUNC, .targets = "skb_attempt_defer_free|__kfree_skb_defer",
-	  .need = NT_OPTIONAL, .flags = NT_HOOK_EOL,
-	  .loss = "ends of received packets: what is at their address next seems changed" },
-	{ .stem = "partly_freed", .type = NT_HOOK_FUNC, .targets = "kfree_skb_partial", .need = NT_OPTIONAL,
-	  .flags = NT_HOOK_EOL, .loss = "ends of some merged packets: what is at their address next seems changed" },
+	NT_SHINFO_ENDS,
 };
 
 const struct nt_tool nt_tool_skb_frag_list_watcher = {
