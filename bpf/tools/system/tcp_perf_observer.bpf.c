@@ -242,7 +242,6 @@ NT_TP(set_state, struct sock *sk, void *from, void *to)
 		opened(ctx, direct, w, sk, state == ESTABLISHED);
 		return 0;
 	}
-	NT_BARRIER(w);		/* else clang keeps "w is there" as a bit, of which 4.19's verifier knows nothing */
 	if (w && old == SYN_RECV && state == ESTABLISHED)
 		shaken(ctx, direct, w, sk, NT_TCP_GET(sk, srtt_us) >> 3, NULL, true);
 	return 0;
