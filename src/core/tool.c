@@ -87,18 +87,41 @@ static void help_names(FILE *f, const char *names)
 	fputc('\n', f);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+/* Entry and return of a function are two hooks; who reads the list wants to know of one. */
+static bool listed_before(const struct nt_tool *t, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (same_text(t->hooks[k].targets, t->hooks[i].targets) && t->hooks[k].need == t->hooks[i].need &&
+		    same_text(t->hooks[k].loss, t->hooks[i].loss))
+			return true;
+	return false;
+}
+
+/* What is lost without a hook is said once for those that follow each other. */
 static void help_hooks(FILE *f, const struct nt_tool *t)
 {
+	const char *loss = NULL;
+
 	fprintf(f, "\nHooks:\n%s", t->n_hooks ? "" : "  none: it has no programs and needs no BTF\n");
 	for (size_t i = 0; i < t->n_hooks; i++) {
 		const struct nt_hook *h = &t->hooks[i];
 		static const char *const need[] = { "required", "optional", "one set of" };
 
+		if (listed_before(t, i))
+			continue;
+		if (loss && !same_text(loss, h->loss))
+			fprintf(f, "      without it not seen: %s\n", loss);
+		loss = h->loss;
 		fprintf(f, "  %-44s %s\n", h->targets,
 			h->need == NT_OPTIONAL && h->group ? h->group : need[h->need]);
-		if (h->loss)
-			fprintf(f, "      without it not seen: %s\n", h->loss);
 	}
+	if (loss)
+		fprintf(f, "      without it not seen: %s\n", loss);
 }
 
 void nt_tool_help(FILE *f, const struct nt_tool *t)
