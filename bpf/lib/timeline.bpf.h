@@ -185,6 +185,7 @@ NT_INLINE struct nt_timeline *nt_tl_new(const bool direct, struct sk_buff *skb, 
 	l->start_ns = bpf_ktime_get_ns();
 	l->direction = direction;
 	l->backlog = l->qlen = NT_TL_NO_DEPTH;
+	l->stack = -1;
 	nt_pkt_fill(c, &l->pkt);
 	nt_skb_gso(direct, skb, &l->pkt.gso_size, &l->pkt.gso_segs);
 	if (l->pkt.gso_size)

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Timelines: a stage notes its time. Of sessions (NT_TL_LEGS) also the stack, and with --debug how many packets. */
+/* Timelines: a stage notes its time, and as asked its stack; of sessions (NT_TL_LEGS) with --debug how many packets. */
 #ifndef NT_BPF_TIMELINE_STAMP_H
 #define NT_BPF_TIMELINE_STAMP_H
 
+#include "lib/stacks.bpf.h"
 #include "lib/timeline_figures.bpf.h"
 
-#if NT_TL_LEGS
-#include "lib/stacks.bpf.h"
+NT_INLINE __s32 nt_tl_stack(void *ctx)
+{
+	__s32 id = bpf_get_stackid(ctx, &nt_stacks, 0);
 
+	if (id < 0)
+		nt_stat_add(NT_STAT_TL_NO_STACK, 1);
+	return id < 0 ? -1 : id;
+}
+
+#if NT_TL_LEGS
 /* Legs are copied so often that the instructions for it must be there once only. */
 NT_SUBPROG int nt_tl_copy(struct nt_timeline *to, const struct nt_timeline *from)
 {
@@ -40,12 +48,7 @@ NT_INLINE void nt_tl_stamp_leg(void *ctx, struct nt_tl_stop *s, const __u32 stag
 	__u32 row = stage;
 	struct nt_tl_debug *d;
 
-	s->stack = -1;
-	if (nt_const(NT_CONST_TOOL0) & NT_TL_STACKS) {
-		s->stack = bpf_get_stackid(ctx, &nt_stacks, 0);
-		if (s->stack < 0)
-			nt_stat_add(NT_STAT_RTT_NO_STACK, 1);
-	}
+	s->stack = nt_const(NT_CONST_TOOL0) & NT_TL_STACKS ? nt_tl_stack(ctx) : -1;
 	if (nt_const(NT_CONST_TOOL0) & NT_TL_DEBUG) {
 		d = bpf_map_lookup_elem(&nt_tl_debug, &row);
 		if (d)
@@ -54,6 +57,18 @@ NT_INLINE void nt_tl_stamp_leg(void *ctx, struct nt_tl_stop *s, const __u32 stag
 }
 #else
 #define nt_tl_copy(to, from) __builtin_memcpy(to, from, sizeof(struct nt_timeline))
+
+/* Which way took longest is known at the end only: the stack is that of the longest one so far. since: the stop
+ * before. */
+NT_INLINE void nt_tl_stack_of_slowest(void *ctx, struct nt_timeline *l, __u64 since, __u64 now)
+{
+	__u64 took = now > since ? now - since : 0;
+
+	if (took <= l->slowest_ns)
+		return;
+	l->slowest_ns = took > ~0u ? ~0u : took;
+	l->stack = nt_tl_stack(ctx);
+}
 #endif
 
 /* The next stop, with its time. NULL: the stage was met before (recirculation in OVS, stacked devices), or there
@@ -82,6 +97,9 @@ NT_INLINE struct nt_tl_stop *nt_tl_stop_new(void *ctx, struct nt_timeline *l, co
 	s->queue = 0;
 #if NT_TL_LEGS
 	nt_tl_stamp_leg(ctx, s, stage);
+#else
+	if ((nt_const(NT_CONST_TOOL0) & NT_TL_STACKS) && i)
+		nt_tl_stack_of_slowest(ctx, l, nt_tl_stop(l, i - 1)->ts_ns, now);
 #endif
 	l->n++;
 	return s;

@@ -58,12 +58,12 @@ enum nt_tl_stat {
 	NT_STAT_TL_BELOW,		/* complete, under the threshold: in the figures, not shown */
 	NT_STAT_TL_RATE_LIMITED,	/* above it, but more than --rate a second */
 	NT_STAT_TL_DIRECT,		/* of the devices, but not by the backlog */
+	NT_STAT_TL_NO_STACK,		/* stacks that found no place */
 	/* sessions of two packets */
 	NT_STAT_RTT_STARTED, NT_STAT_RTT_COMPLETED, NT_STAT_RTT_DROPPED, NT_STAT_RTT_ELSEWHERE,
 	NT_STAT_RTT_SUPERSEDED,
 	NT_STAT_RTT_DUPLICATE,		/* replies that came again */
 	NT_STAT_RTT_UPCALLS,		/* of those completed: with an upcall of Open vSwitch */
-	NT_STAT_RTT_NO_STACK,
 };
 
 /* Of sessions of two packets: what a figure is about. */
@@ -100,10 +100,12 @@ struct nt_timeline {			/* state of a packet, and the event of its end */
 	__u32 backlog;			/* packets that were in its CPU's backlog when it came; NT_TL_NO_DEPTH */
 	__u32 qlen;			/* packets in the uplink's discipline when it came; NT_TL_NO_DEPTH */
 	__u32 part;			/* enum nt_tl_part */
+	__u32 slowest_ns;		/* with stacks: the longest time between two stops; 4.29 s stand for more */
+	__s32 stack;			/* id of the stack at its end, -1: none; legs have one for each stop */
 	struct nt_pkt pkt;
 	struct nt_tl_stop stop[NT_TL_STOPS];	/* in the order of their times */
 };
-NT_ASSERT_SIZE(struct nt_timeline, 104 + 128 + 32 * NT_TL_STOPS);
+NT_ASSERT_SIZE(struct nt_timeline, 112 + 128 + 32 * NT_TL_STOPS);
 
 struct nt_tl_alias_key {		/* what stays while the skb changes; no holes */
 	__u8 saddr[16], daddr[16];
@@ -170,7 +172,7 @@ struct nt_rtt {				/* state of a session, and the event of its end */
 	__u32 ended, pad;		/* enum nt_rtt_end */
 	struct nt_timeline leg[2];	/* start_ns 0: not begun; as it began, until .ended is not NT_TL_INSIDE */
 };
-NT_ASSERT_SIZE(struct nt_rtt, 64 + 2 * (232 + 32 * NT_TL_STOPS));
+NT_ASSERT_SIZE(struct nt_rtt, 64 + 2 * (240 + 32 * NT_TL_STOPS));
 
 enum nt_rtt_reject {
 	NT_RTT_REJECT_PROTOCOL, NT_RTT_REJECT_TYPE, NT_RTT_REJECT_PARSE, NT_RTT_REJECT_ADDRESS,

@@ -22,6 +22,7 @@ struct nt_tl_opts {			/* option struct of every tool on this engine */
 	const char *stage_us;		/* FROM:TO:US */
 	bool strict_ports, legacy_names, by_flow, hist;
 	bool enable_ct, summary;	/* tools with columns */
+	bool stacks;			/* of the slowest way between two stages; tools about legs: no_stacks */
 	double latency_ms;		/* tools about two legs, from here on */
 	struct nt_strlist old_phy[2];	/* more uplinks, as an older script took them */
 	bool no_stacks, debug;
@@ -51,6 +52,10 @@ int nt_timeline_backlog_check(struct nt_run *r, struct nt_err *err);
 
 /* For a tool's check() of those about two legs: devices, and which of the addresses is the initiator. */
 int nt_timeline_legs_check(struct nt_run *r, struct nt_err *err);
+
+#define NT_TL_STACKS_ROW \
+	{ .name = "stacks", .type = NT_OPT_FLAG, .offset = NT_TL_O(stacks), \
+	  .help = "kernel stack at the end of each packet's slowest way from stage to stage" }
 
 /* Rows of hooks that tools share. */
 #define NT_TL_FILTERS (NT_HOOK_ENTRY | NT_HOOK_BYTES)

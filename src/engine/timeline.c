@@ -19,6 +19,13 @@ bool nt_tl_details(const struct nt_run *r)
 	return (d->details && !nt_tl_opts_of(r)->summary) || (d->backlog && nt_tl_opts_of(r)->latency_us > 0);
 }
 
+bool nt_tl_has_stacks(const struct nt_run *r)
+{
+	const struct nt_tl_opts *o = nt_tl_opts_of(r);
+
+	return nt_tl_details(r) && (nt_tl_desc_of(r)->legs ? !o->no_stacks : o->stacks);
+}
+
 bool nt_tl_keeps_slowest(const struct nt_run *r)
 {
 	return nt_tl_desc_of(r)->details && !nt_tl_desc_of(r)->legs && nt_run_given(r, "top");
@@ -157,6 +164,8 @@ static uint64_t switches(struct nt_run *r)
 		sw |= NT_TL_EVENTS | (nt_tl_desc_of(r)->legs ? 0 : NT_TL_DETAIL);
 	if (nt_tl_keeps_slowest(r))
 		sw |= NT_TL_SLOWEST;
+	if (nt_tl_has_stacks(r))
+		sw |= NT_TL_STACKS;
 	if (o->by_flow)
 		sw |= NT_TL_BY_FLOW;
 	if (o->summary && !nt_tl_desc_of(r)->legs)
@@ -182,6 +191,8 @@ static int configure(struct nt_run *r, struct nt_err *err)
 	nt_run_const(r, NT_CONST_TOOL2, nt_tl_desc_of(r)->by_packet ? nt_tl_legs_hooked(r) : !p->stage_ns ? 0 :
 		     p->stage_ns << 16 | (uint64_t)p->stage_from << 8 | p->stage_to);
 	nt_run_const(r, NT_CONST_TOOL3, nt_tl_opts_of(r)->rate);
+	if (!nt_tl_has_stacks(r))
+		nt_run_map_entries(r, "nt_stacks", 1);
 	if (!nt_tl_opts_of(r)->by_flow)
 		nt_run_map_entries(r, "nt_tl_flows", 1);
 	if (!nt_tl_opts_of(r)->summary || nt_tl_desc_of(r)->legs)
@@ -337,6 +348,8 @@ static void sweep(struct nt_run *r)
 		nt_tl_legs_sweep(r);
 	nt_sweep(r, &p->sweep, "nt_tracks", &l, SWEEP_KEYS, judge, NULL);
 	nt_sweep(r, &p->alias_sweep, "nt_aliases", &a, SWEEP_KEYS, judge_alias, NULL);
+	if (nt_tl_has_stacks(r))
+		nt_stacks_renew(r, &p->stacks, NT_STAT_TL_NO_STACK);
 }
 
 void nt_tl_look_inside(struct nt_run *r)

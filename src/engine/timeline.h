@@ -92,6 +92,7 @@ static inline const struct nt_tl_opts *nt_tl_opts_of(const struct nt_run *r)
 
 /* Only the slowest are kept, till the end? */
 bool nt_tl_keeps_slowest(const struct nt_run *r);
+bool nt_tl_has_stacks(const struct nt_run *r);
 bool nt_tl_details(const struct nt_run *r);
 /* Walks over all packets: .inside and .oldest_ns. */
 void nt_tl_look_inside(struct nt_run *r);

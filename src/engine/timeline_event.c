@@ -59,11 +59,43 @@ static uint64_t total(const struct nt_timeline *l)
 	return l->ended_ns > l->start_ns ? l->ended_ns - l->start_ns : 0;
 }
 
+/* ---- the stack at the end of the slowest way ---- */
+struct stack {
+	uint64_t frame[NT_STACK_MAX + 1];
+	uint32_t stop;			/* which stage has it; 0: there is none */
+};
+
+/* As nt_tl_stack_of_slowest() (timeline_stamp.bpf.h) goes. */
+static uint32_t slowest(const struct nt_timeline *l)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 1; i < stops(l); i++)
+		if (delta(l, i) > (at ? delta(l, at) : 0))
+			at = i;
+	return at;
+}
+
+static void read_stack(struct nt_run *r, const struct nt_timeline *l, struct stack *s)
+{
+	struct nt_tl_priv *p = nt_run_priv(r);
+
+	s->stop = 0;
+	if (!nt_tl_has_stacks(r))
+		return;
+	nt_stacks_read(r, &p->stacks, l->stack, l->start_ns, s->frame);
+	if (s->frame[0])
+		s->stop = slowest(l);
+}
+
 /* ---- JSON ---- */
 static void stops_json(struct nt_run *r, const struct nt_timeline *l)
 {
+	static const struct nt_field stack_field = { .name = "stack", .kind = NT_K_STACK, .arg = NT_STACK_MAX };
 	struct nt_out *o = nt_run_out(r);
+	struct stack stack;
 
+	read_stack(r, l, &stack);
 	nt_json_arr(o, "stages");
 	for (uint32_t i = 0; i < stops(l); i++) {
 		nt_json_obj(o, NULL);
@@ -71,6 +103,8 @@ static void stops_json(struct nt_run *r, const struct nt_timeline *l)
 		nt_json_u64(o, "ts_ns", l->stop[i].ts_ns);
 		nt_json_f64(o, "delta_us", (double)delta(l, i) / 1e3, 3);
 		nt_fields_json(o, nt_run_names(r), stop_fields, NT_COUNT(stop_fields), &l->stop[i]);
+		if (i && i == stack.stop)
+			nt_fields_json(o, nt_run_names(r), &stack_field, 1, stack.frame);
 		nt_json_obj_end(o);
 	}
 	nt_json_arr_end(o);
@@ -192,8 +226,10 @@ static void end_text(struct nt_run *r, const struct nt_timeline *l)
 
 static void text(struct nt_run *r, const struct nt_timeline *l)
 {
+	static const uint64_t none[NT_STACK_MAX + 1];
 	char time[40], packet[200], whole[32], comm[40];
 	struct nt_out *o = nt_run_out(r);
+	struct stack stack;
 
 	nt_field_text(nt_run_names(r), &head_fields[0], l, time, sizeof(time));
 	nt_text(o, "%s  %s %s  %s", time, l->direction == NT_DIR_TX ? "tx" : "rx", nt_fmt_ns(total(l), whole, sizeof(whole)),
@@ -211,11 +247,14 @@ static void text(struct nt_run *r, const struct nt_timeline *l)
 	if (l->qlen != NT_TL_NO_DEPTH)
 		nt_text(o, ", %u in the qdisc", l->qlen);
 	nt_text(o, "\n");
+	read_stack(r, l, &stack);
 	for (uint32_t i = 0; i < stops(l); i++) {
 		if (nt_tl_desc_of(r)->columns)
 			stop_columns(r, l, i);
 		else
 			stop_text(r, l, i);
+		if (i && i == stack.stop)
+			nt_stack_text(r, stack.frame, none);
 	}
 	end_text(r, l);
 }

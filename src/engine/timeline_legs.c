@@ -23,10 +23,6 @@ int nt_tl_legs_configure(struct nt_run *r)
 		sw |= NT_TL_REVERSED_RX;
 	if (o->debug)
 		sw |= NT_TL_DEBUG;
-	if (!o->no_stacks && nt_tl_details(r))
-		sw |= NT_TL_STACKS;
-	else
-		nt_run_map_entries(r, "nt_stacks", 1);
 	nt_run_map_entries(r, "nt_tracks", TRACKS * entries);
 	nt_run_map_entries(r, "nt_aliases", TRACKS * entries);
 	return (int)sw;
@@ -139,7 +135,6 @@ void nt_tl_legs_sweep(struct nt_run *r)
 	static struct nt_rtt s;
 
 	nt_sweep(r, &p->rtt_sweep, "nt_rtts", &s, SWEEP_KEYS, judge, NULL);
-	nt_stacks_renew(r, &p->stacks, NT_STAT_RTT_NO_STACK);
 }
 
 /* The gate is shut: nothing is stored any more. */

@@ -136,7 +136,7 @@ static const struct counter {
 	{ "clock_skew", "times with clock skew", NT_STAT_TL_SKEW, false },
 	{ "without_row", "that no table had room for", NT_STAT_TL_NO_ROW, false },
 	{ "stages_cut", "stages more than a timeline holds", NT_STAT_TL_CUT, true },
-	{ "no_stack", "without a stack", NT_STAT_RTT_NO_STACK, false },
+	{ "no_stack", "without a stack", NT_STAT_TL_NO_STACK, false },
 };
 
 /* The i-th of the tool's counters; NULL: it has not that one. */

@@ -59,6 +59,7 @@ static const struct { const char *json, *text; uint32_t stat; } counters[] = {
 	{ "below_threshold", "under the threshold", NT_STAT_TL_BELOW },
 	{ "rate_limited", "not shown (--rate)", NT_STAT_TL_RATE_LIMITED },
 	{ "direct", "came past the backlog", NT_STAT_TL_DIRECT },
+	{ "no_stack", "ways without a stack (no room)", NT_STAT_TL_NO_STACK },
 };
 
 static void counters_json(struct nt_run *r, const struct nt_tl_figures *f)

@@ -8,7 +8,8 @@ static const struct nt_opt opts[] = {
 	  .flags = NT_OPT_FILTER | NT_OPT_REQUIRED, .help = "devices whose packets are followed" },
 	{ .name = "threshold", .letter = 't', .aliases = "threshold-us", .type = NT_OPT_FLOAT,
 	  .offset = NT_TL_O(latency_us), .max = 1e9, .unit = "us",
-	  .help = "show packets that took at least so long; called *_threshold: 1000, and no reports" },
+	  .help = "show packets that took at least so long; called *_threshold: 1000, with --stacks, and no reports" },
+	NT_TL_STACKS_ROW,
 	{ .name = "rate", .type = NT_OPT_U32, .offset = NT_TL_O(rate), .def = "1000", .max = 1e9, .unit = "events/s",
 	  .help = "show at most so many packets a second, count the rest; 0: no limit" },
 	{ .name = "debug", .type = NT_OPT_FLAG, .offset = NT_TL_O(hist), .help = "draw the distribution of each pair of stages" },
@@ -44,6 +45,7 @@ static int check(struct nt_run *r, struct nt_err *err)
 
 	o->direction = NT_TL_ONLY_RX;
 	if (strstr(nt_run_called_as(r), "threshold")) {
+		o->stacks = true;
 		if (!nt_run_given(r, "threshold"))
 			o->latency_us = 1000;
 		if (!nt_run_given(r, "interval"))

@@ -14,6 +14,7 @@ static const struct nt_opt opts[] = {
 	  .help = "show packets that took at least so long; the figures have all" },
 	{ .name = "stage-us", .type = NT_OPT_STRING, .offset = NT_TL_O(stage_us), .arg = "FROM:TO:US",
 	  .help = "show packets that took at least so many us from one stage to another" },
+	NT_TL_STACKS_ROW,
 	{ .name = "rate", .type = NT_OPT_U32, .offset = NT_TL_O(rate), .def = "1000", .max = 1e9, .unit = "events/s",
 	  .help = "show at most so many packets a second, count the rest; 0: no limit" },
 	{ .name = "top", .flags = NT_OPT_COMMON, .help = "keep only so many, the slowest, and show them at the end" },

@@ -20,6 +20,7 @@ static const struct nt_opt opts[] = {
 	  .help = "no packets, figures by stage and by device; --interval and --histogram imply it" },
 	{ .name = "histogram", .letter = 'H', .aliases = "hist", .type = NT_OPT_FLAG, .offset = NT_TL_O(hist),
 	  .help = "draw the distribution of each pair of stages" },
+	NT_TL_STACKS_ROW,
 	{ .name = "rate", .type = NT_OPT_U32, .offset = NT_TL_O(rate), .def = "1000", .max = 1e9, .unit = "events/s",
 	  .help = "show at most so many packets a second, count the rest; 0: no limit" },
 	{ .name = "top", .flags = NT_OPT_COMMON, .help = "keep only so many, the slowest, and show them at the end" },

@@ -12,6 +12,7 @@ static const struct nt_opt opts[] = {
 	  .flags = NT_OPT_FILTER, .help = "packets that came in by these devices only" },
 	{ .name = "threshold-us", .letter = 't', .type = NT_OPT_FLOAT, .offset = NT_TL_O(latency_us), .max = 1e9,
 	  .unit = "us", .help = "show packets that took at least so long" },
+	NT_TL_STACKS_ROW,
 	{ .name = "rate", .type = NT_OPT_U32, .offset = NT_TL_O(rate), .def = "1000", .max = 1e9, .unit = "events/s",
 	  .help = "show at most so many packets a second, count the rest; 0: no limit" },
 	{ .name = "hist", .type = NT_OPT_FLAG, .offset = NT_TL_O(hist),
