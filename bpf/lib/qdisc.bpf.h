@@ -73,17 +73,18 @@ NT_INLINE __u64 nt_qdisc_leave(__u64 key)
 	return (__u64)BPF_CORE_READ((struct sk_buff *)key, next);
 }
 
-/* Packets that leave, as a list of up to 64; longer ones are rare: the LRU forgets their rest. */
-#define NT_LEAVE4(k) nt_qdisc_leave(nt_qdisc_leave(nt_qdisc_leave(nt_qdisc_leave(k))))
-#define NT_LEAVE16(k) NT_LEAVE4(NT_LEAVE4(NT_LEAVE4(NT_LEAVE4(k))))
+/* Packets leave as a list: 9 from a discipline of several queues, as many as BQL lets through from others. Of longer
+ * ones the rest is not looked at. */
+#define NT_QDISC_BATCH 64
+
+/* The LRU forgets that rest. */
 NT_INLINE void nt_qdisc_dequeue(struct sk_buff *skb)
 {
 	__u64 key = (__u64)skb;
 
-	key = NT_LEAVE16(key);
-	key = NT_LEAVE16(key);
-	key = NT_LEAVE16(key);
-	(void)NT_LEAVE16(key);
+#pragma unroll
+	for (int i = 0; i < NT_QDISC_BATCH; i++)
+		key = nt_qdisc_leave(key);
 }
 
 #endif

@@ -312,6 +312,18 @@ netem() {
     tc -n "$ns" qdisc replace dev "$dev" root netem "$@"
 }
 
+# two_queues: a device of two queues, vc (10.78.0.1, sends to 10.78.0.2), in a namespace of its own, c. A discipline
+# of several queues gives packets away in batches.
+two_queues() {
+    ns_add c
+    in_ns c ip link add vc numtxqueues 2 type veth peer name vd
+    ip -n c link set vc up
+    ip -n c link set vd up
+    ip -n c address add 10.78.0.1/24 dev vc
+    ip -n c neighbour replace 10.78.0.2 lladdr 02:77:00:00:00:02 dev vc nud permanent
+    settle c
+}
+
 # ping_ms NS ADDRESS PERCENTILE [COUNT] [INTERVAL]: a percentile of the round
 # trip in ms. Use 0 (minimum) or 50: under emulation the tail means nothing.
 ping_ms() {

@@ -24,13 +24,3 @@ ended() {
     was "$@"
 }
 wait_events() { wait_for 20 eval "[ \"\$(events $1 '.type == \"event\"')\" -ge $2 ]" || true; }
-# A device of two queues, vc, in a namespace of its own.
-two_queues() {
-    ns_add c
-    in_ns c ip link add vc numtxqueues 2 type veth peer name vd
-    ip -n c link set vc up
-    ip -n c link set vd up
-    ip -n c address add 10.78.0.1/24 dev vc
-    ip -n c neighbour replace 10.78.0.2 lladdr 02:77:00:00:00:02 dev vc nud permanent
-    settle c
-}

@@ -51,7 +51,7 @@ NT_FUNC(internal_recv, struct sk_buff *skb)
 }
 
 /* ---- behind the queue: disciplines are emptied in lists ---- */
-NT_INLINE __u64 dequeued(void *ctx, __u64 skb, __u64 now)
+NT_SUBPROG __u64 dequeued(void *ctx, __u64 skb, __u64 now)
 {
 	struct nt_timeline *l;
 
@@ -68,7 +68,7 @@ NT_TP(qdisc_deq, struct Qdisc *q, void *txq, void *packets, struct sk_buff *skb)
 	__u64 now = bpf_ktime_get_ns(), next = (__u64)skb;
 
 #pragma unroll
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < NT_QDISC_BATCH; i++)
 		next = dequeued(ctx, next, now);
 	return 0;
 }

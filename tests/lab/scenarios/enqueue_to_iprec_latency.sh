@@ -58,6 +58,17 @@ check_jq "no reports by that name" each 'map(.type) | index("interval") == null'
 check_jq "who has more before him waits longer" each 'map(select(.type == "event")) | .[0:20] |
     map(.stages[1].delta_us) | . == sort'
 
+# --- answers: while one is made, the softirq has taken the others of the batch over ---------------
+in_b sysctl -qw net.ipv4.icmp_ratelimit=0
+nt_start_in a answers $TOOL -i va -I 1000 --protocol icmp
+batch 10.77.0.2 20 1
+settle a b
+nt_stop answers
+lost_zero answers
+adds_up answers
+check_jq "19 before each, untouched ones and answers" answers '.[-1] | .completed == 20 and .backlog_depth.min == 19 and
+    .backlog_depth.max == 19'
+
 # --- a backlog that is full ---------------------------------------------------------------------
 was=$(cat /proc/sys/net/core/netdev_max_backlog)
 echo 9 >/proc/sys/net/core/netdev_max_backlog

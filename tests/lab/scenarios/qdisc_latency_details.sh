@@ -103,7 +103,7 @@ check_jq "netem: intervals add up" delay '(map(select(.type == "interval")) | (m
     (map(.qdisc_wait.count) | add) == 100 and (map(.slowest | length) | add) >= 20)'
 va_tc qdisc del dev va root
 
-# A discipline of several queues gives packets away in batches, here those of 40 ms: each of a batch is seen to leave.
+# Batches, here of 40 ms: each packet of one is seen to leave.
 two_queues
 netem vc c delay 20ms slot 40ms
 nt_start_in c batch qdisc_latency_details -d vc

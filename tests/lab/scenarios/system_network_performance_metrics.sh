@@ -60,6 +60,19 @@ check_jq "1042 bytes take 8.3 ms" bucket 'map(select(.type == "event" and .ended
     [.[1:], .[:-1]] | transpose | map(.[0] - .[1]) | all(. > 8200000 and . < 8500000)'
 in_a tc qdisc del dev va root
 
+# --- batches, here of 40 ms: each packet of one is seen to leave the discipline ------------------------
+two_queues
+netem vc c delay 20ms slot 40ms
+nt_start_in c batch $TOOL --phy-interface vc --direction tx --rate 0
+in_ns c "$REPO/build/tests/traffic/nt-send" udp --to 10.78.0.2 --port 9 --count 60 --rate 0 >/dev/null
+batch_seen() { [ "$(events batch '.type == "event"')" -ge 60 ]; }
+wait_for 20 batch_seen
+nt_stop batch
+lost_zero batch
+adds_up batch
+check_jq "all left it, for 20 to 60 ms" batch 'map(select(.type == "event")) | length == 60 and all(.qdisc_sojourn_us >= 19700 and
+    .qdisc_sojourn_us < 65000) and (map(.stages[] | select(.stage == "qdisc_deq").ts_ns) | group_by(.) | map(length) | max) > 1'
+
 # --- Open vSwitch, with connection tracking ---------------------------------------------------------
 if have_module openvswitch && have_module nf_conntrack; then
     modprobe -a openvswitch nf_conntrack
