@@ -122,5 +122,5 @@ lost_zero fifo
 check_jq "waits of up to 20 ms, behind it" fifo '.[-1] | .max_us > 9000 and .max_us < 21500 and
     .culprits[0].comm == "hog" and .culprits[0].delays >= 5'
 check_jq "each is shown" fifo '(map(select(.type == "event" and .behind_comm == "hog")) | length >= 5 and
-    all(.latency_us >= 9000 and .latency_us < 21500 and .cause == "wakeup"))
+    all(.latency_us >= 9000 and .latency_us < 21500 and (.cause == "wakeup" or .cause == "preempted")))
     and (map(select(.type == "event")) | length) == .[-1].over_threshold'
