@@ -1,6 +1,7 @@
 # Who sends a packet: a process by name and number, or a softirq on top of any, which is nobody's; and the stack of the
 # slowest way.
 # clock: instructions
+# ci: 5.10 6.12
 # timeout: 300
 
 need_kprobes
