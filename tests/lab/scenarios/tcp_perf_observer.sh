@@ -30,7 +30,7 @@ nt_start b $TOOL -l 10.77.0.2 -t 0 -c 0 --detail-rate 0 -i 1000
 nt_start few $TOOL -L 1-65535 -R 5001 -t 0 -c 0 --detail-rate 7 -i 1000
 nt_start three $TOOL -R 5001 -m detail -t 0 --count 3
 nt_start six $TOOL -l fd77::1 -t 0 -c 0 -i 1000
-nt_start_text text $TOOL -R 5001-5003 -c 0 -i 1000
+nt_start_text text $TOOL -R 5001-5003 -c 0 --detail-rate 0 -i 1000
 for i in 1 2 3 4 5; do send plain$i --to 10.77.0.2 --bytes 100000; done
 nt_wait three
 send reset --to 10.77.0.2 --bytes 1000 --reset
