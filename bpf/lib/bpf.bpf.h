@@ -280,6 +280,12 @@ NT_INLINE __u32 nt_drop_reason(__u64 *args)
 	return *(volatile __u32 *)&args[2];
 }
 
+/* Not dropped yet (0), or consumed: what the reason says of a normal end. consumed: this kernel's number of it. */
+NT_INLINE bool nt_drop_is_none(__u32 reason, __u64 consumed)
+{
+	return nt_const(NT_CONST_TP_ARGS) >= 3 && (reason == 0 || reason == consumed);
+}
+
 #define NT_LICENSE char LICENSE[] SEC("license") = "GPL"
 
 #endif

@@ -11,6 +11,7 @@
 #include "lib/hist.bpf.h"
 #include "lib/rate.bpf.h"
 #include "lib/stacks.bpf.h"
+#include "lib/types_conntrack.bpf.h"
 #include "nettrace/nt_abi_conntrack.h"
 
 /* Enumerators that are part of the interface to user space, linux/netfilter/nf_conntrack_common.h. */

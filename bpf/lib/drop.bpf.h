@@ -172,9 +172,8 @@ NT_INLINE bool nt_drop_wanted(const bool direct, void *ctx, struct nt_drop *d,
 
 	d->location_raw = (__u64)location;
 	d->reason = nt_drop_reason(ctx);
-	if (nt_const(NT_CONST_TP_ARGS) >= 3 &&
-	    (d->reason == 0 || d->reason == nt_const(NT_CONST_TOOL2)))
-		return false;		/* not dropped yet, consumed: normal ends */
+	if (nt_drop_is_none(d->reason, nt_const(NT_CONST_TOOL2)))
+		return false;
 	if ((nt_const(NT_CONST_TOOL0) & NT_DROP_REASONS) && !nt_drop_reason_wanted(d->reason))
 		return false;
 	d->cur = nt_cur_get();

@@ -357,6 +357,12 @@ NT_SUBPROG int nt_cur_l4(struct nt_cur *c)
 	return 0;
 }
 
+/* Its route; NULL: none. The lowest bit tells whether it holds a reference (SKB_DST_NOREF). */
+NT_INLINE void *nt_skb_dst(const bool direct, struct sk_buff *skb)
+{
+	return (void *)(NT_GET(direct, skb, _skb_refdst) & ~1UL);
+}
+
 /* ---- the device of an skb ---- */
 NT_INLINE __u32 nt_dev_netns(const bool direct, struct net_device *dev)
 {

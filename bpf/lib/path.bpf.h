@@ -248,8 +248,8 @@ NT_INLINE int nt_path_drop(__u64 *ctx, const bool direct, struct sk_buff *skb, _
 	__u32 reason = nt_drop_reason(ctx);
 	struct nt_path_event *e;
 
-	if (nt_const(NT_CONST_TP_ARGS) >= 3 && (reason == 0 || reason == nt_const(NT_CONST_TOOL2)))
-		return 0;		/* not dropped yet, consumed: normal ends */
+	if (nt_drop_is_none(reason, nt_const(NT_CONST_TOOL2)))
+		return 0;
 	e = nt_path_event(direct, skb, NULL, NT_AT_ANY, NT_PATH_DROP);
 	if (!e)
 		return 0;

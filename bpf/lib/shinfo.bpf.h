@@ -104,7 +104,7 @@ NT_INLINE void nt_shinfo_dev(struct nt_cur *c, struct sk_buff *skb)
 	nt_cur_maybe_dev(false, c, skb);
 	if (c->bits & (NT_PKT_DEV | NT_PKT_IIF))
 		return;		/* it came from outside: its route's device is another one */
-	dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);
+	dst = nt_skb_dst(false, skb);
 	if (dst)
 		nt_cur_dev(false, c, BPF_CORE_READ(dst, dev));
 }

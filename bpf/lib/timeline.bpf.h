@@ -200,19 +200,14 @@ NT_INLINE struct nt_timeline *nt_tl_new(const bool direct, struct sk_buff *skb, 
 NT_INLINE void nt_tl_sender(struct nt_timeline *l)
 {
 	enum nt_context context = nt_context();
-	__u64 id;
 
 	if (context == NT_CONTEXT_INTERRUPT)
 		l->flags |= NT_TL_BY_INTERRUPT;
-	if (context != NT_CONTEXT_TASK)
-		return;
-	id = bpf_get_current_pid_tgid();
-	l->pid = id >> 32;
-	l->tid = id;
-	bpf_get_current_comm(l->comm, sizeof(l->comm));
+	if (context == NT_CONTEXT_TASK)
+		nt_tl_task(l);
 }
 #else
-#define nt_tl_sender(l)
+#define nt_tl_sender(l)		/* of a session: nt_tl_task(), at its first stage */
 #endif
 
 /* The state as it began, in scratch memory. */

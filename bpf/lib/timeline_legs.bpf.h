@@ -134,19 +134,13 @@ NT_INLINE bool nt_tl_leg1_begins(void *ctx, const struct nt_cur *c, const struct
 NT_INLINE void nt_tl_leg1(struct sk_buff *skb, const struct nt_cur *c, const struct nt_echo_key *k,
 			  struct nt_timeline *l, const __u32 stage)
 {
-	__u64 id;
-
 	if (!l) {
 		nt_tl_bury(k, NT_PAST_REFUSED, 0);
 		return;
 	}
 	l->pkt.len = c->len - (c->l2 != NT_NO_OFF ? c->l3 - c->l2 : 0);
-	if (stage == NT_TL_IP_OUT) {
-		id = bpf_get_current_pid_tgid();
-		l->pid = id >> 32;
-		l->tid = id;
-		bpf_get_current_comm(l->comm, sizeof(l->comm));
-	}
+	if (stage == NT_TL_IP_OUT)
+		nt_tl_task(l);
 	nt_rtt_new(k, l, (__u64)skb);
 }
 

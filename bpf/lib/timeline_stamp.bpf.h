@@ -6,6 +6,16 @@
 #include "lib/stacks.bpf.h"
 #include "lib/timeline_figures.bpf.h"
 
+/* The task in whose name its packet is sent: the current one. */
+NT_INLINE void nt_tl_task(struct nt_timeline *l)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	l->pid = id >> 32;
+	l->tid = id;
+	bpf_get_current_comm(l->comm, sizeof(l->comm));
+}
+
 NT_INLINE __s32 nt_tl_stack(void *ctx)
 {
 	__s32 id = bpf_get_stackid(ctx, &nt_stacks, 0);

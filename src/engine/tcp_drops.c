@@ -68,7 +68,7 @@ static void json(struct nt_run *r, const struct nt_tcp_report *rep, const struct
 	struct nt_out *o = nt_run_out(r);
 
 	nt_json_u64(o, "dropped_packets", nt_tcp_stat(rep, NT_STAT_TCP_DROPS));
-	nt_json_u64(o, "freed_normally", nt_tcp_stat(rep, NT_STAT_TCP_DROPS_NORMAL));
+	nt_json_u64(o, "freed_normally_packets", nt_tcp_stat(rep, NT_STAT_TCP_DROPS_NORMAL));
 	nt_table(o, nt_run_names(r), "drops", NULL, fields, NT_COUNT(fields), row, sizeof(*row), n);
 }
 

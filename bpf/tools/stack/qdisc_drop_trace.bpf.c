@@ -131,7 +131,7 @@ NT_TP_SKB(kfree_skb, NT_AT_ANY, struct sk_buff *skb, void *location)
 
 	d.location_raw = (__u64)location;
 	d.reason = nt_drop_reason(ctx);
-	if (nt_const(NT_CONST_TP_ARGS) >= 3 && (d.reason == 0 || d.reason == nt_const(NT_CONST_TOOL2)))
+	if (nt_drop_is_none(d.reason, nt_const(NT_CONST_TOOL2)))
 		return 0;
 	leaf = bpf_map_lookup_elem(&nt_qleaf, &key);
 	d.cur = nt_cur_get();

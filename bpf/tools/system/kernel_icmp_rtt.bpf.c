@@ -61,7 +61,6 @@ NT_INLINE void stamp(void *ctx, struct nt_timeline *l, const struct nt_cur *c, _
 NT_INLINE void start(void *ctx, const struct nt_cur *c, const struct nt_echo_key *k, __u64 now, const __u32 hook)
 {
 	struct nt_rtt *s, *old = bpf_map_lookup_elem(&nt_rtts, k);
-	__u64 id;
 	long err;
 
 	if (old && hook != NT_RTT_IP_OUT && now - old->start_ns < NT_RTT_REPASS_NS)
@@ -80,12 +79,8 @@ NT_INLINE void start(void *ctx, const struct nt_cur *c, const struct nt_echo_key
 	__builtin_memset(&s->leg[1], 0, offsetof(struct nt_timeline, stop));
 	leg_begin(&s->leg[0], c, now, hook);
 	stamp(ctx, &s->leg[0], c, now, hook);
-	if (SENT(hook)) {
-		id = bpf_get_current_pid_tgid();
-		s->leg[0].pid = id >> 32;
-		s->leg[0].tid = id;
-		bpf_get_current_comm(s->leg[0].comm, sizeof(s->leg[0].comm));
-	}
+	if (SENT(hook))
+		nt_tl_task(&s->leg[0]);
 	err = bpf_map_update_elem(&nt_rtts, k, s, BPF_NOEXIST);
 	if (err == -EEXIST)	/* another CPU has just started it */
 		return;

@@ -332,7 +332,7 @@ NT_INLINE __u32 netns_of_packet(struct nt_cur *c, struct sk_buff *skb)
 	nt_cur_maybe_dev(false, c, skb);
 	if (c->bits & NT_PKT_DEV)
 		return c->flow.netns;
-	dst = (void *)(BPF_CORE_READ(skb, _skb_refdst) & ~1UL);	/* SKB_DST_NOREF */
+	dst = nt_skb_dst(false, skb);
 	return BPF_CORE_READ(dst, dev, nd_net.net, ns.inum);
 }
 
@@ -413,7 +413,7 @@ NT_TP(kfree_skb, struct sk_buff *skb, void *location)
 	__u32 zero = 0;
 	struct nt_tcp_cfg *cfg = bpf_map_lookup_elem(&nt_tcp_cfg, &zero);
 
-	if (!w || !cfg || (nt_const(NT_CONST_TP_ARGS) >= 3 && (!d.reason || d.reason == cfg->consumed)))
+	if (!w || !cfg || nt_drop_is_none(d.reason, cfg->consumed))
 		return 0;
 	if (!key_of_packet(skb, &w->key, key.received) || !nt_tcp_match(&w->key))
 		return 0;

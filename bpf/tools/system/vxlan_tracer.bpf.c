@@ -33,7 +33,7 @@ NT_INLINE void set_v4(__u8 *dst, __be32 addr)
 /* VNI and peer before there is a header that says so: of packets that never get one. */
 NT_INLINE void from_metadata(struct nt_vxlan_event *e, const bool direct, struct sk_buff *skb)
 {
-	struct metadata_dst *md = (void *)(NT_GET(direct, skb, _skb_refdst) & ~1UL);
+	struct metadata_dst *md = nt_skb_dst(direct, skb);
 	__be64 id;
 
 	e->bits |= NT_VXLAN_METADATA;
@@ -145,7 +145,7 @@ NT_INLINE int sent(const bool direct, struct sk_buff *skb, const __u16 eth_type)
 	c->done = 1;
 	c->e.what = NT_VXLAN_SENT;
 	c->e.outer_len = cur->len;
-	dst = (void *)(NT_GET(direct, skb, _skb_refdst) & ~1UL);
+	dst = nt_skb_dst(direct, skb);
 	if (dst)
 		nt_vxlan_lower(&c->e, BPF_CORE_READ(dst, dev));
 	compare_mtu(c);
@@ -271,7 +271,7 @@ NT_TP(kfree_skb, struct sk_buff *skb, void *location)
 
 	if (!c || (c->done && c->in != NT_VXLAN_IN_RCV))
 		return 0;	/* what was sent is IP's */
-	if (nt_const(NT_CONST_TP_ARGS) >= 3 && (!reason || reason == nt_const(NT_CONST_TOOL2)))
+	if (nt_drop_is_none(reason, nt_const(NT_CONST_TOOL2)))
 		return 0;
 	if (c->in == NT_VXLAN_IN_DEVICE && !frame_at_device(false, skb, (struct net_device *)c->dev, c))
 		return 0;
