@@ -37,8 +37,8 @@ NT_SUBPROG int nt_tl_leg_keep(const struct nt_timeline *e);
 /* ---- ends ---- */
 NT_INLINE void nt_tl_count_drop(const struct nt_timeline *e)
 {
-	struct nt_tl_drop k = { .location = e->location, .reason = e->reason, .direction = e->direction,
-				.part = e->part };
+	struct nt_tl_drop k = { .location = e->location, .reason = e->reason, .upcall_error = e->upcall_error,
+				.direction = e->direction, .part = e->part };
 	__u64 zero = 0, *n;
 
 	k.after = nt_tl_stop(e, (__u64)e->n - 1)->stage;
@@ -251,6 +251,22 @@ NT_INLINE void nt_tl_begin_without_alias(const bool direct, struct sk_buff *skb,
 }
 
 /* ---- found again by alias ---- */
+/* The state goes on under another address. */
+NT_SUBPROG int nt_tl_move(__u64 from, __u64 to, __u32 flag)
+{
+	struct nt_timeline *l = nt_scratch_get(0), *old = bpf_map_lookup_elem(&nt_tracks, &from);
+
+	if (!l || !old)
+		return 0;
+	nt_tl_copy(l, old);
+	l->flags |= flag;
+	if (bpf_map_delete_elem(&nt_tracks, &from))
+		return 0;
+	if (bpf_map_update_elem(&nt_tracks, &to, l, BPF_ANY))
+		nt_stat_add(NT_STAT_MAP_FULL, 1);
+	return 1;
+}
+
 NT_SUBPROG int nt_tl_rebind(const struct nt_cur *c, __u64 skb, __u32 flag)
 {
 	struct nt_timeline *l = nt_scratch_get(0), *old;
@@ -273,12 +289,9 @@ NT_SUBPROG int nt_tl_rebind(const struct nt_cur *c, __u64 skb, __u32 flag)
 	old = bpf_map_lookup_elem(&nt_tracks, &a->skb);
 	if (!old || old->start_ns != a->start_ns)
 		return 0;
-	nt_tl_copy(l, old);
-	l->flags |= flag;
-	if (bpf_map_delete_elem(&nt_tracks, &a->skb))
+	if (!nt_tl_move(a->skb, skb, flag))
 		return 0;
 	a->skb = skb;
-	bpf_map_update_elem(&nt_tracks, &skb, l, BPF_ANY);
 	return 1;
 }
 

@@ -12,6 +12,7 @@
 #ifdef NT_TL_TO_DRIVER
 #include "lib/qdisc.bpf.h"
 #endif
+#include "lib/calls.bpf.h"
 #include "lib/timeline_dev.bpf.h"
 #if NT_TL_LEGS
 #include "lib/timeline_legs.bpf.h"
@@ -19,6 +20,9 @@
 #include "lib/timeline_l4.bpf.h"
 
 #define NT_OVS_PACKET_CMD_MISS 1
+#define NT_EINTR 4
+#define NT_EAGAIN 11
+#define NT_ERESTARTSYS 512
 
 /* ---- sent: the first stage ---- */
 NT_INLINE void nt_tl_send(void *ctx, const bool direct, struct sk_buff *skb, struct nt_cur *c)
@@ -261,40 +265,40 @@ NT_FUNC(ovs_process, struct sk_buff *skb)
 /*
  * The skb ends here, and another comes back from user space. Until then the
  * state lies under its start time, which is no address (odd): the skb's own is
- * used again at once.
+ * used again at once. Where it lies now.
  */
-NT_SUBPROG int nt_tl_park(const struct nt_cur *c, struct nt_timeline *l, __u64 skb)
+NT_SUBPROG __u64 nt_tl_park(const struct nt_cur *c, struct nt_timeline *l, __u64 skb)
 {
-	struct nt_timeline *copy = nt_scratch_get(0), *was = nt_scratch_get(1);
+	struct nt_timeline *was = nt_scratch_get(1);
 	struct nt_tl_alias a = { .ambiguous = 0 };
 	struct nt_tl_alias_key k;
-	__u64 key;
 
-	if (!c || !l || !copy || !was)
-		return 0;
-	__builtin_memcpy(copy, l, sizeof(*copy));
-	was->pkt.gso_size = copy->pkt.gso_size;
-	if (!nt_tl_ids(c, was) || (copy->flags & NT_TL_AMBIGUOUS) || bpf_map_delete_elem(&nt_tracks, &skb))
-		return 0;
-	if (copy->pkt.gso_size)
-		copy->flags |= NT_TL_GSO_UPCALL;
-	key = copy->start_ns << 1 | 1;
-	if (bpf_map_update_elem(&nt_tracks, &key, copy, BPF_ANY)) {
-		nt_stat_add(NT_STAT_MAP_FULL, 1);
-		return 0;
-	}
-	a.skb = key;
-	a.start_ns = copy->start_ns;
+	if (!c || !l || !was)
+		return skb;
+	was->pkt.gso_size = l->pkt.gso_size;
+	if (!nt_tl_ids(c, was) || (l->flags & NT_TL_AMBIGUOUS))
+		return skb;
+	a.skb = l->start_ns << 1 | 1;
+	a.start_ns = l->start_ns;
+	if (!nt_tl_move(skb, a.skb, l->pkt.gso_size ? NT_TL_GSO_UPCALL : 0))
+		return skb;
 	nt_tl_alias_key(&k, &c->flow, was);	/* as it is now: the host may have changed its addresses */
 	if (bpf_map_update_elem(&nt_aliases, &k, &a, BPF_ANY))
 		nt_stat_add(NT_STAT_TL_NO_ALIAS, 1);
-	return 0;
+	return a.skb;
 }
+
+struct nt_tl_upcall {
+	__u64 skb, parked;
+};
+NT_CALLS(nt_tl_upcalls, struct nt_tl_upcall, 2)
 
 NT_FUNC(ovs_upcall, void *dp, struct sk_buff *skb, void *key, struct dp_upcall_info *info)
 {
 	struct nt_timeline *l = nt_track_of(skb);
 	struct nt_cur *c = nt_cur_get();
+	struct nt_tl_upcall *call;
+	__u64 parked;
 
 	if (!l || !c || (l->seen & (1u << NT_TL_OVS_UPCALL)))
 		return 0;
@@ -304,7 +308,33 @@ NT_FUNC(ovs_upcall, void *dp, struct sk_buff *skb, void *key, struct dp_upcall_i
 	nt_tl_stamp(ctx, direct, l, skb, NULL, NT_TL_OVS_UPCALL, bpf_ktime_get_ns());
 	nt_cur_init(direct, c, skb, NT_AT_DATA_L2);
 	nt_cur_parse_all(c);
-	nt_tl_park(c, l, (__u64)skb);
+	parked = nt_tl_park(c, l, (__u64)skb);
+	call = nt_tl_upcalls_push();
+	if (call) {
+		call->skb = (__u64)skb;
+		call->parked = parked;
+	}
+	return 0;
+}
+
+/*
+ * Who should answer was not asked: its socket is full, or nobody has one. The
+ * skb is freed as a drop next, for which its state has to be found; consumed is
+ * one whose error means that it is worth another try, and its state ends here.
+ */
+NT_RET(ovs_upcall_ret, 5, __u64 ret)
+{
+	struct nt_tl_upcall *call = nt_tl_upcalls_pop();
+	struct nt_timeline *l = call ? bpf_map_lookup_elem(&nt_tracks, &call->parked) : NULL;
+	__s32 error = -(__s32)ret;
+
+	if (!l || error <= 0)
+		return 0;
+	l->upcall_error = error;
+	if (error == NT_EAGAIN || error == NT_EINTR || error == NT_ERESTARTSYS)
+		nt_tl_end(ctx, call->parked, l, NT_TL_DROPPED, bpf_ktime_get_ns());
+	else if (call->parked != call->skb)
+		nt_tl_move(call->parked, call->skb, 0);
 	return 0;
 }
 

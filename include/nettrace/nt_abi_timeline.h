@@ -41,7 +41,7 @@ enum nt_tl_flag {
 enum nt_tl_end {
 	NT_TL_INSIDE,			/* not ended */
 	NT_TL_COMPLETE,
-	NT_TL_DROPPED,			/* skb:kfree_skb */
+	NT_TL_DROPPED,			/* skb:kfree_skb, or consumed after an upcall that failed */
 	NT_TL_ELSEWHERE,		/* sent by a device that is no uplink, delivered here, forwarded, freed by
 					 * who had it: not on the way that is looked at */
 	NT_TL_ENDS,
@@ -99,7 +99,8 @@ struct nt_timeline {			/* state of a packet, and the event of its end */
 	char comm[16];
 	__u32 backlog;			/* packets that were in its CPU's backlog when it came; NT_TL_NO_DEPTH */
 	__u32 qlen;			/* packets in the uplink's discipline when it came; NT_TL_NO_DEPTH */
-	__u32 part;			/* enum nt_tl_part */
+	__u16 part;			/* enum nt_tl_part */
+	__u16 upcall_error;		/* errno of an upcall that failed, above 0 */
 	__u32 slowest_ns;		/* with stacks: the longest time between two stops; 4.29 s stand for more */
 	__s32 stack;			/* id of the stack at its end, -1: none; legs have one for each stop */
 	struct nt_pkt pkt;
@@ -137,9 +138,10 @@ struct nt_tl_pair {			/* key of a histogram, ns */
 struct nt_tl_drop {			/* key of a counter */
 	__u64 location;
 	__u32 reason;
-	__u8 direction, after, part, pad;
+	__u16 upcall_error;
+	__u8 direction, after, part, pad[7];
 };
-NT_ASSERT_SIZE(struct nt_tl_drop, 16);
+NT_ASSERT_SIZE(struct nt_tl_drop, 24);
 
 struct nt_tl_cpus {			/* key of a histogram, ns from backlog_enq to backlog_deq */
 	__u32 from, to;			/* who put it in, who took it out */

@@ -73,6 +73,7 @@ enum nt_kind {
 	NT_K_PROTO,		/* uint8_t: "tcp", else number */
 	NT_K_IFINDEX,		/* uint32_t: name by resolver; with arg = offset of the uint32_t netns inode (0: none) */
 	NT_K_REASON,		/* uint32_t drop reason: name by resolver */
+	NT_K_ERRNO,		/* uint16_t: errno as the kernel returns it, above 0: "EAGAIN", else number */
 	NT_K_KSYM,		/* uint64_t kernel address: "function+0x1f [module]" -> location */
 	NT_K_STACK,		/* uint64_t[arg], zero terminated: JSON array of symbols; text: lines, not columns */
 	NT_K_TCPFLAGS,		/* uint8_t: "SYN|ACK" */
@@ -144,6 +145,8 @@ const char *nt_fmt_bytes(uint64_t v, char *buf, size_t size);		/* "1.2 MiB" */
 const char *nt_fmt_addr(const uint8_t addr[16], char *buf, size_t size);
 const char *nt_fmt_tcpflags(uint8_t flags, char *buf, size_t size);	/* "SYN|ACK", "-" */
 const char *nt_proto_name(uint8_t proto);				/* "tcp", NULL when unnamed */
+/* "EAGAIN", NULL when unnamed. ERESTARTSYS and its like, which no program sees, are EINTR. */
+const char *nt_errno_name(uint32_t error);
 /* Control characters and non-UTF-8 bytes as \xNN; returns buf. */
 const char *nt_fmt_escape(const char *s, size_t n, char *buf, size_t size);
 

@@ -75,6 +75,8 @@ int nt_timeline_legs_check(struct nt_run *r, struct nt_err *err);
 	  .flags = NT_HOOK_PLAIN, .wanted = nt_timeline_has_ovs, .loss = NT_TL_NO_STAGE("ovs_hook") }, \
 	NT_TL_OVS("ovs_process", "ovs_dp_process_packet", NT_TL_NO_STAGE("ovs_process")), \
 	NT_TL_OVS("ovs_upcall", "ovs_dp_upcall", "upcalls: packets of unknown flows time out"), \
+	{ .stem = "ovs_upcall_ret", .type = NT_HOOK_RET, .targets = "ovs_dp_upcall", .need = NT_OPTIONAL, \
+	  .wanted = nt_timeline_has_ovs, .loss = "why upcalls fail: their packets time out" }, \
 	NT_TL_OVS("ovs_exec", "ovs_flow_key_extract_userspace", "what becomes of packets after an upcall"), \
 	NT_TL_OVS("ovs_send", "ovs_vport_send", NT_TL_NO_STAGE("ovs_send")), \
 	NT_TL_FUNC("backlog_enq", "enqueue_to_backlog", NT_TL_NO_STAGE("backlog_enq")), \
@@ -91,8 +93,8 @@ int nt_timeline_legs_check(struct nt_run *r, struct nt_err *err);
 	NT_TL_FUNC("icmp6_rcv", "icmpv6_rcv", "that ICMPv6 arrives")
 
 /* The hooks of this host's path, with and without Open vSwitch. */
-#define NT_TL_N_HOOKS 24
-#define NT_TL_N_ALL_HOOKS 30	/* and those between and behind them */
+#define NT_TL_N_HOOKS 25
+#define NT_TL_N_ALL_HOOKS 31	/* and those between and behind them */
 extern const struct nt_hook nt_timeline_hooks[NT_TL_N_ALL_HOOKS];
 #define NT_TL_N_TYPES 1
 extern const struct nt_type_need nt_timeline_types[NT_TL_N_TYPES];

@@ -45,6 +45,7 @@ uint64_t nt_field_int(const struct nt_field *f, const void *rec)
 	case NT_K_TCPFLAGS:
 		return *p;
 	case NT_K_U16:
+	case NT_K_ERRNO:
 		return nt_load_u16(p);
 	case NT_K_PORT:
 	case NT_K_BE16:
@@ -155,6 +156,8 @@ bool nt_field_is_number(const struct nt_field *f, const void *rec)
 	switch (f->kind) {
 	case NT_K_PROTO:
 		return !nt_proto_name((uint8_t)nt_field_int(f, rec));
+	case NT_K_ERRNO:
+		return !nt_errno_name((uint32_t)nt_field_int(f, rec));
 	case NT_K_ENUM:
 		return !enum_name(f, nt_field_int(f, rec), &len);
 	default:
@@ -367,6 +370,9 @@ size_t nt_field_value(const struct nt_resolver *r, const struct nt_field *f, con
 		s = reason(r, nt_load_u32(at(f, rec)));
 		if (!s)
 			return put_number_name(buf, size, "reason_", nt_field_int(f, rec));
+		break;
+	case NT_K_ERRNO:
+		s = nt_errno_name((uint32_t)nt_field_int(f, rec));
 		break;
 	case NT_K_ENUM:
 		s = enum_name(f, nt_field_int(f, rec), &len);

@@ -377,6 +377,13 @@ const char *nt_fmt_tcpflags(uint8_t flags, char *buf, size_t size)
 	return copy_out(buf, size, tmp, p);
 }
 
+const char *nt_errno_name(uint32_t error)
+{
+	if (error >= 512 && error <= 516)	/* ERESTARTSYS to ERESTART_RESTARTBLOCK, of linux/errno.h */
+		return "EINTR";
+	return error ? strerrorname_np((int)error) : NULL;
+}
+
 const char *nt_proto_name(uint8_t proto)
 {
 	static const char *const name[256] = {

@@ -52,6 +52,7 @@ static bool left_aligned(const struct nt_field *f)
 	case NT_K_PROTO:
 	case NT_K_IFINDEX:
 	case NT_K_REASON:
+	case NT_K_ERRNO:
 	case NT_K_KSYM:
 	case NT_K_TCPFLAGS:
 	case NT_K_HEXBYTES:
@@ -95,7 +96,7 @@ static size_t kind_width(const struct nt_field *f)
 		[NT_K_NS_AS_US] = 8, [NT_K_TS] = 12, [NT_K_ADDR] = 15, [NT_K_PORT] = 5,
 		[NT_K_BE16] = 5, [NT_K_BE32] = 10, [NT_K_MAC] = 17, [NT_K_ETHTYPE] = 6,
 		[NT_K_HEX32] = 10, [NT_K_HEX64] = 18, [NT_K_COMM] = 15, [NT_K_STR] = 16,
-		[NT_K_CSTR] = 16, [NT_K_PROTO] = 6, [NT_K_IFINDEX] = 10, [NT_K_REASON] = 20,
+		[NT_K_CSTR] = 16, [NT_K_PROTO] = 6, [NT_K_IFINDEX] = 10, [NT_K_REASON] = 20, [NT_K_ERRNO] = 12,
 		[NT_K_KSYM] = 28, [NT_K_TCPFLAGS] = 7, [NT_K_HEXBYTES] = 32, [NT_K_VLANS] = 4,
 	};
 	size_t n = f->kind < sizeof(width) ? width[f->kind] : 0;

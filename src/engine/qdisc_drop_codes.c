@@ -17,7 +17,7 @@ struct code_row {
 static void name_code(struct code_row *c)
 {
 	static const char *const queue[] = { "SUCCESS", "DROP", "CN" };
-	const char *error = c->rc < 0 ? strerrorname_np(-c->rc) : NULL;
+	const char *error = c->rc < 0 ? nt_errno_name((uint32_t)-c->rc) : NULL;
 
 	if (error)
 		snprintf(c->name, sizeof(c->name), "%s", error);

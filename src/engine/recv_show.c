@@ -84,18 +84,10 @@ static const struct nt_field call_fields[] = {
 	{ .name = "migrations", .kind = NT_K_U32, .off = C(e.call.migrations) },
 };
 
-/* NULL: none, or what restarts a call, which the program does not see. */
-static const char *error_name(int64_t ret)
-{
-	if (ret >= 0)
-		return NULL;
-	return ret <= -512 && ret >= -516 ? "EINTR" : strerrorname_np((int)-ret);
-}
-
 static void fill_call(struct shown_call *s, const struct nt_recv_event *e)
 {
 	s->e = *e;
-	s->error_p = error_name(e->ret);
+	s->error_p = e->ret < 0 ? nt_errno_name((uint32_t)-e->ret) : NULL;
 	s->has_busy = e->call.busy_ns != UINT64_MAX;
 }
 

@@ -154,6 +154,15 @@ bool nt_tl_in_switch(const struct nt_timeline *l, uint64_t *ns);
 void nt_tl_legs_figures(struct nt_run *r, struct nt_tl_figures *f);
 void nt_tl_legs_end(struct nt_run *r, struct nt_tl_figures *f);
 
+/* timeline_drop.c */
+/* Rows of what is known of kfree_skb() only: after an upcall that failed a packet may be consumed instead. */
+#define NT_TL_FREED(location) .has_off = (location), .has_mask = ~0u
+void nt_tl_drop_json(struct nt_run *r, const struct nt_tl_drop *k);
+/* "SOCKET_RCVBUFF at udp_queue_rcv_one_skb", of a failed upcall with its error. */
+#define NT_TL_DROP_TEXT 240
+const char *nt_tl_drop_text(struct nt_run *r, const struct nt_tl_drop *k, char *buf, size_t size);
+const char *nt_tl_dropped_text(struct nt_run *r, const struct nt_timeline *l, char *buf, size_t size);
+
 /* timeline_event.c: ended is enum nt_tl_end, or NT_TL_ENDS for a timeout. */
 void nt_tl_flags_json(struct nt_out *o, uint32_t flags);
 void nt_tl_show_event(struct nt_run *r, const struct nt_timeline *l);

@@ -17,8 +17,9 @@ static const struct nt_field sender_fields[] = {
 	{ .name = "comm", .kind = NT_K_COMM, .off = L(comm) },
 };
 static const struct nt_field drop_fields[] = {
-	{ .name = "drop_reason", .kind = NT_K_REASON, .off = L(reason) },
-	{ .name = "drop_location", .kind = NT_K_KSYM, .off = L(location) },
+	{ .name = "drop_reason", .kind = NT_K_REASON, .off = L(reason), NT_TL_FREED(L(location)) },
+	{ .name = "drop_location", .kind = NT_K_KSYM, .off = L(location), NT_TL_FREED(L(location)) },
+	{ .name = "upcall_error", .kind = NT_K_ERRNO, .off = L(upcall_error), .flags = NT_F_IF_NONZERO },
 };
 
 #define S(member) offsetof(struct nt_tl_stop, member)
@@ -191,8 +192,8 @@ static void stop_text(struct nt_run *r, const struct nt_timeline *l, uint32_t i)
 		nt_fmt_ns(delta(l, i), ns, sizeof(ns));
 		bar(l, i, draw);
 	}
-	nt_text(nt_run_out(r), "    %-18s %10s  cpu %-3u%s%-*s%s%s\n", nt_tl_stage_name(r, l->direction, s->stage), ns,
-		s->cpu, *dev || *draw ? " " : "", *draw ? 10 : 0, dev, *draw ? " " : "", draw);
+	nt_text(nt_run_out(r), "    %-18s %10s  cpu %-*u%s%-*s%s%s\n", nt_tl_stage_name(r, l->direction, s->stage), ns,
+		*dev || *draw ? 3 : 0, s->cpu, *dev || *draw ? " " : "", *draw ? 10 : 0, dev, *draw ? " " : "", draw);
 }
 
 static void stop_columns(struct nt_run *r, const struct nt_timeline *l, uint32_t i)
@@ -213,13 +214,11 @@ static void stop_columns(struct nt_run *r, const struct nt_timeline *l, uint32_t
 static void end_text(struct nt_run *r, const struct nt_timeline *l)
 {
 	const struct nt_tl_stop *last = &l->stop[(stops(l) - 1) % NT_TL_STOPS];
-	char reason[48], place[96], ns[32];
+	char why[NT_TL_DROP_TEXT], ns[32];
 
 	nt_fmt_ns(l->ended_ns > last->ts_ns ? l->ended_ns - last->ts_ns : 0, ns, sizeof(ns));
 	if (l->ended == NT_TL_DROPPED)
-		nt_text(nt_run_out(r), "    %-18s %10s  %s at %s\n", "DROPPED", ns,
-			nt_field_text(nt_run_names(r), &drop_fields[0], l, reason, sizeof(reason)),
-			nt_field_text(nt_run_names(r), &drop_fields[1], l, place, sizeof(place)));
+		nt_text(nt_run_out(r), "    %-18s %10s  %s\n", "DROPPED", ns, nt_tl_dropped_text(r, l, why, sizeof(why)));
 	else if (l->ended == NT_TL_ENDS)
 		nt_text(nt_run_out(r), "    %-18s %10s  nothing more was seen of it\n", "TIMEOUT", ns);
 }

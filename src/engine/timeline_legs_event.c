@@ -24,6 +24,7 @@ struct shown {
 	uint64_t leg_ns[2], ovs_ns[2], upcall_ns[2], upcalls_ns, external_ns, total_ns;
 	uint64_t location;
 	uint32_t reason;
+	uint16_t upcall_error;
 };
 
 struct shown_stage {
@@ -61,8 +62,9 @@ static const struct nt_field tail_rows[] = {
 };
 /* Where packets are followed through Open vSwitch, and to where they are dropped. */
 static const struct nt_field way_rows[] = {
-	{ .name = "drop_reason", .kind = NT_K_REASON, .off = S(reason), IF(DROPPED) },
-	{ .name = "drop_location", .kind = NT_K_KSYM, .off = S(location), IF(DROPPED) },
+	{ .name = "drop_reason", .kind = NT_K_REASON, .off = S(reason), NT_TL_FREED(S(location)) },
+	{ .name = "drop_location", .kind = NT_K_KSYM, .off = S(location), NT_TL_FREED(S(location)) },
+	{ .name = "upcall_error", .kind = NT_K_ERRNO, .off = S(upcall_error), .flags = NT_F_IF_NONZERO },
 	{ .name = "leg1_ovs_us", .kind = NT_K_NS_AS_US, .off = S(ovs_ns[0]), IF(HAS_OVS1) },
 	{ .name = "leg2_ovs_us", .kind = NT_K_NS_AS_US, .off = S(ovs_ns[1]), IF(HAS_OVS2) },
 	{ .name = "leg1_upcall_us", .kind = NT_K_NS_AS_US, .off = S(upcall_ns[0]), IF(HAS_UPCALL1) },
@@ -169,14 +171,19 @@ static void fill_leg(struct shown *g, uint32_t i)
 	}
 }
 
+static const struct nt_timeline *last_leg(const struct nt_rtt *s)
+{
+	return s->leg[1].start_ns ? &s->leg[1] : &s->leg[0];
+}
+
 static void fill(struct nt_run *r, const struct nt_rtt *s, struct shown *g)
 {
-	const struct nt_timeline *first = &s->leg[0], *last = s->leg[1].start_ns ? &s->leg[1] : first;
+	const struct nt_timeline *first = &s->leg[0], *last = last_leg(s);
 
 	*g = (struct shown){
 		.s = s, .ts_ns = s->ended_ns, .key = s->key, .direction = s->key.direction & 1, .ended = s->ended,
 		.len = first->pkt.len, .ttl = last->pkt.ttl, .pid = first->pid, .tid = first->tid,
-		.protocol = nt_echo_protocol(&s->key), .location = last->location, .reason = last->reason,
+		.protocol = nt_echo_protocol(&s->key),
 	};
 	memcpy(g->comm, first->comm, sizeof(g->comm));
 	fill_leg(g, 0);
@@ -189,8 +196,12 @@ static void fill(struct nt_run *r, const struct nt_rtt *s, struct shown *g)
 	}
 	if (s->ended == NT_RTT_COMPLETE)
 		g->has |= COMPLETE;
-	if (s->ended == NT_RTT_DROPPED)
+	if (s->ended == NT_RTT_DROPPED) {
 		g->has |= DROPPED;
+		g->location = last->location;
+		g->reason = last->reason;
+		g->upcall_error = last->upcall_error;
+	}
 }
 
 static void fill_stage(struct nt_run *r, const struct shown *g, uint32_t leg, uint32_t i, uint64_t *prev_ns,
@@ -251,7 +262,7 @@ static const char *row_text(struct nt_run *r, const struct shown *g, const char 
 static void show_head(struct nt_run *r, const struct shown *g)
 {
 	struct nt_out *o = nt_run_out(r);
-	char time[40], key[160], comm[40], ns[32], reason[48], place[96];
+	char time[40], key[160], comm[40], ns[32], why[NT_TL_DROP_TEXT];
 
 	nt_echo_text(&g->key, key, sizeof(key));
 	nt_text(o, "\n%s  %s  %s  ", row_text(r, g, "time", time, sizeof(time)), g->direction == NT_DIR_TX ? "tx" : "rx",
@@ -266,8 +277,7 @@ static void show_head(struct nt_run *r, const struct shown *g)
 	if (g->pid)
 		nt_text(o, ", sent by %s %u/%u", row_text(r, g, "comm", comm, sizeof(comm)), g->pid, g->tid);
 	if (g->has & DROPPED)
-		nt_text(o, ", dropped: %s at %s", row_text(r, g, "drop_reason", reason, sizeof(reason)),
-			row_text(r, g, "drop_location", place, sizeof(place)));
+		nt_text(o, ", dropped: %s", nt_tl_dropped_text(r, last_leg(g->s), why, sizeof(why)));
 	nt_text(o, "\n");
 }
 

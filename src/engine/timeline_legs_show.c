@@ -93,11 +93,6 @@ static void by_stage_json(struct nt_run *r, const char *key, const struct nt_tl_
 	nt_json_arr_end(o);
 }
 
-static const struct nt_field drop_fields[] = {
-	{ .name = "reason", .kind = NT_K_REASON, .off = offsetof(struct nt_tl_drop, reason) },
-	{ .name = "location", .kind = NT_K_KSYM, .off = offsetof(struct nt_tl_drop, location) },
-};
-
 static void drops_json(struct nt_run *r, const struct nt_tl_figures *f)
 {
 	struct nt_out *o = nt_run_out(r);
@@ -112,7 +107,7 @@ static void drops_json(struct nt_run *r, const struct nt_tl_figures *f)
 		nt_json_str(o, "direction", direction_name(direction_of(k->direction, k->part)));
 		nt_json_u64(o, "leg", k->part);
 		nt_json_str(o, "after", nt_tl_stage_name(r, k->direction, k->after));
-		nt_fields_json(o, nt_run_names(r), drop_fields, NT_COUNT(drop_fields), k);
+		nt_tl_drop_json(r, k);
 		nt_json_u64(o, "count", f->drop[i].count);
 		nt_json_obj_end(o);
 	}
@@ -277,18 +272,17 @@ static void by_stage_text(struct nt_run *r, const char *what, const struct nt_tl
 
 static void drops_text(struct nt_run *r, const struct nt_tl_figures *f)
 {
-	char n[32], reason[48], place[96];
+	char n[32], why[NT_TL_DROP_TEXT];
 
 	for (size_t i = 0; i < f->n_drops; i++) {
 		const struct nt_tl_drop *k = &f->drop[i].key;
 
 		if (f->drop[i].count)
-			nt_text(nt_run_out(r), "  %s, %s dropped after %s: %s, %s at %s\n",
+			nt_text(nt_run_out(r), "  %s, %s dropped after %s: %s, %s\n",
 				direction_name(direction_of(k->direction, k->part)),
 				k->part == NT_TL_LEG2 ? "reply" : "request", nt_tl_stage_name(r, k->direction, k->after),
 				nt_fmt_count(f->drop[i].count, n, sizeof(n)),
-				nt_field_text(nt_run_names(r), &drop_fields[0], k, reason, sizeof(reason)),
-				nt_field_text(nt_run_names(r), &drop_fields[1], k, place, sizeof(place)));
+				nt_tl_drop_text(r, k, why, sizeof(why)));
 	}
 }
 

@@ -238,11 +238,6 @@ static void hists_text(struct nt_run *r, const struct nt_tl_figures *f)
 }
 
 /* ---- packets that did not come to their end ---- */
-static const struct nt_field drop_fields[] = {
-	{ .name = "reason", .kind = NT_K_REASON, .off = offsetof(struct nt_tl_drop, reason) },
-	{ .name = "location", .kind = NT_K_KSYM, .off = offsetof(struct nt_tl_drop, location) },
-};
-
 static void drops_json(struct nt_run *r, const struct nt_tl_figures *f)
 {
 	struct nt_out *o = nt_run_out(r);
@@ -256,7 +251,7 @@ static void drops_json(struct nt_run *r, const struct nt_tl_figures *f)
 		nt_json_obj(o, NULL);
 		nt_json_str(o, "direction", direction_name(k->direction));
 		nt_json_str(o, "after", nt_tl_stage_name(r, k->direction, k->after));
-		nt_fields_json(o, nt_run_names(r), drop_fields, NT_COUNT(drop_fields), k);
+		nt_tl_drop_json(r, k);
 		nt_json_u64(o, "count", f->drop[i].count);
 		nt_json_obj_end(o);
 	}
@@ -279,16 +274,15 @@ static void drops_json(struct nt_run *r, const struct nt_tl_figures *f)
 static void drops_text(struct nt_run *r, const struct nt_tl_figures *f)
 {
 	struct nt_out *o = nt_run_out(r);
-	char n[32], reason[48], place[96];
+	char n[32], why[NT_TL_DROP_TEXT];
 
 	for (size_t i = 0; i < f->n_drops; i++) {
 		const struct nt_tl_drop *k = &f->drop[i].key;
 
 		if (f->drop[i].count)
-			nt_text(o, "  %s, dropped after %s: %s, %s at %s\n", direction_name(k->direction),
+			nt_text(o, "  %s, dropped after %s: %s, %s\n", direction_name(k->direction),
 				nt_tl_stage_name(r, k->direction, k->after), nt_fmt_count(f->drop[i].count, n, sizeof(n)),
-				nt_field_text(nt_run_names(r), &drop_fields[0], k, reason, sizeof(reason)),
-				nt_field_text(nt_run_names(r), &drop_fields[1], k, place, sizeof(place)));
+				nt_tl_drop_text(r, k, why, sizeof(why)));
 	}
 	for (uint32_t dir = 0; dir < 2; dir++)
 		for (uint32_t i = 0; i < NT_TL_STAGES; i++)

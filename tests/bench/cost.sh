@@ -77,11 +77,11 @@ everything() {
     esac
 }
 
-# The hooks of a tool's plan, as KIND:TARGET.
+# The hooks that a tool has, as KIND:TARGET; what is planned may be refused, and another kind taken.
 hooks() {
     # shellcheck disable=SC2046
-    nsenter --net=/run/netns/a "$NETTRACE" "$1" $(options "$1") --dry-run |
-        awk '$NF == "planned" && $2 !~ /^u/ && $3 !~ /\./ { print $2 ":" $3 }'
+    nsenter --net=/run/netns/a "$NETTRACE" "$1" $(options "$1") --json --duration 1 |
+        jq -r 'select(.type == "start") | .hooks[] | "\(.via):\(.name)"' | grep -v '^u\|\.'
     # not those in user space, nor parts that the compiler made, whose names no perf event takes
 }
 

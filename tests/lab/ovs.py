@@ -6,8 +6,10 @@
       MATCH:  in_port=1 recirc=0 type=0x0800 state=new,trk (of new, est, inv, trk; the others are clear)
               tunnel=ID,SOURCE,DESTINATION (what came through a tunnel matches only so)
       ACTION: output=2 recirc=1 ct=ZONE[,commit] tunnel=ID,DESTINATION (IPv4, before the output to a tunnel)
-  ovs.py handle NAME DELAY_MS PORT=ACTION...    in ovs-vswitchd's place: packets of a port (0: NAME itself)
-      without a flow get the action after so many ms; no flow is made. Prints "ready".
+  ovs.py handle NAME DELAY_MS PORT=ACTION... [room=BYTES]   in ovs-vswitchd's place: packets of a port
+      (0: NAME itself) without a flow get the action after so many ms; no flow is made; so many bytes fit
+      into its socket. Prints "ready".
+  ovs.py lost NAME      prints how many upcalls failed
   ovs.py del NAME
 """
 import os
@@ -90,10 +92,18 @@ def attributes(data):
     return found
 
 
+def lost(nl, name):
+    stats = attributes(nl.ovs("ovs_datapath", 3, 0, text(1, name))[4:])[3]
+    return struct.unpack_from("=QQQ", stats)[2]     # struct ovs_dp_stats: n_hit, n_missed, n_lost
+
+
 def handle(nl, name, delay_ms, rules):
     """Answers upcalls; the kernel sends them to the socket that the ports are told."""
-    action = {int(port): action_of(word) for port, word in (rule.split("=", 1) for rule in rules)}
+    words = dict(rule.split("=", 1) for rule in rules)
     upcalls = Netlink()
+    if "room" in words:
+        upcalls.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, int(words.pop("room")) // 2)
+    action = {int(port): action_of(word) for port, word in words.items()}
     ifindex = socket.if_nametoindex(name)
     for port in action:
         nl.ovs("ovs_vport", 4, ifindex, u32(1, port) + u32(5, upcalls.sock.getsockname()[0]))
@@ -147,6 +157,8 @@ def main():
         make(nl, name, words)
     elif command == "handle":
         handle(nl, name, float(words[0]), words[1:])
+    elif command == "lost":
+        print(lost(nl, name))
     elif command == "del":
         nl.ovs("ovs_datapath", 2, 0, text(1, name))
     else:

@@ -75,6 +75,12 @@ static void test_json_odd(void)
 	rec.reason = 93;
 	CHECK_STR(field_json(NT_K_REASON, offsetof(struct record, reason), &rec),
 		  "{\"k\":\"reason_93\"}\n", "reason without a name");
+	rec.u16 = 11;
+	CHECK_STR(field_json(NT_K_ERRNO, offsetof(struct record, u16), &rec), "{\"k\":\"EAGAIN\"}\n", "an error's name");
+	rec.u16 = 512;
+	CHECK_STR(field_json(NT_K_ERRNO, offsetof(struct record, u16), &rec), "{\"k\":\"EINTR\"}\n", "ERESTARTSYS");
+	rec.u16 = 999;
+	CHECK_STR(field_json(NT_K_ERRNO, offsetof(struct record, u16), &rec), "{\"k\":999}\n", "error without a name");
 	rec.proto = 253;
 	CHECK_STR(field_json(NT_K_PROTO, offsetof(struct record, proto), &rec), "{\"k\":253}\n",
 		  "protocol without a name is a number");

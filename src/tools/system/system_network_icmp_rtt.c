@@ -65,7 +65,8 @@ const struct nt_tool nt_tool_system_network_icmp_rtt = {
 	"them the other way round; between l4_rcv and ip_out this host makes the answer.\n"
 	"\n"
 	"A session that has not ended after --timeout-ms is shown with the last stage it reached, one whose\n"
-	"packet this host drops with the reason and the place.\n"
+	"packet this host drops with the reason and the place, or the error of an upcall that fails (EAGAIN:\n"
+	"ovs-vswitchd's socket is full).\n"
 	"\n"
 	"Which of --src-ip and --dst-ip is the local end is found out, if one of them is an address of\n"
 	"this namespace; else --src-ip is the end that pings. Lengths count from the IP header.",

@@ -43,7 +43,8 @@ const struct nt_tool nt_tool_system_network_latency_summary = {
 	"phy_queue. Pairs marked async have a queue or a program between them: ovs_upcall to ovs_exec is\n"
 	"ovs-vswitchd, backlog_enq to backlog_deq the softirq. Pairs are of packets that came to their end,\n"
 	"so they add up to the total; the others are counted: dropped (after which stage, why), timed out,\n"
-	"elsewhere (sent by a device that is no uplink, delivered to this host itself, forwarded).\n"
+	"elsewhere (sent by a device that is no uplink, delivered to this host itself, forwarded). An upcall\n"
+	"that fails tells its error: EAGAIN is that ovs-vswitchd's socket is full.\n"
 	"\n"
 	"--direction tx: --src-ip is a local address; rx: --dst-ip is. With both, addresses match either way\n"
 	"round. The network card and its driver, and how long GRO holds packets, are not in these times.",

@@ -69,6 +69,36 @@ adds_up stopped
 check_jq "timed out in the upcall" stopped '.[-1] | .completed == 0 and .timed_out_total == 3 and .lost.evicted == 3 and
     .timed_out == [{direction: "tx", after: "ovs_upcall", count: 3}]'
 
+# --- upcalls that fail: the socket is full, then there is none -----------------------------------
+bg_in a full python3 "$LAB_DIR/ovs.py" handle br0 50 0=output=1 1=output=0 room=4608
+wait_for 60 grep -q ready full.out
+kill -STOP "$(pid_of full)"
+nt_start_in a room $DETAILS --phy-interface up0 --direction tx --timeout-ms 300
+before=$(ovs lost br0)
+pings 30 10.77.0.2 || true
+LOST=$(($(ovs lost br0) - before))
+wait_for 30 eval '[ "$(events room ".ended == \"timeout\"")" -ge $((30 - LOST)) ]' || true
+nt_stop room
+bg_stop full KILL
+nt_start_in a gone $DETAILS --phy-interface up0 --direction tx
+nt_start_in a gone_summary $SUMMARY --phy-interface up0 --direction tx -i 1000
+nt_start_in a gone_rtt system_network_icmp_rtt -k -i up0 -r tx -s 10.77.0.1 -d 10.77.0.2
+pings 3 10.77.0.2 || true
+for name in gone gone_summary gone_rtt; do nt_stop $name; done
+for name in room gone gone_summary; do adds_up $name; done
+for name in gone gone_summary gone_rtt; do lost_zero $name; done
+jq -c 'select(.type == "end") | {dropped, timed_out}' room.json gone.json gone_rtt.json
+jq -c 'select(.type == "event" and .ended == "dropped")' room.json gone.json gone_rtt.json | cut -c1-400 | sed -n '1p;$p'
+check_jq "as many drops as the switch lost, of 30" room ".[-1] | .timed_out_total + .dropped_total == 30 and
+    .timed_out == [{direction: \"tx\", after: \"ovs_upcall\", count: .timed_out_total}] and
+    .dropped == [{direction: \"tx\", after: \"ovs_upcall\", upcall_error: \"EAGAIN\", count: $LOST}] and $LOST > 0 and .timed_out_total > 0"
+check_jq "each told" room "map(select(.type == \"event\" and .ended == \"dropped\" and .upcall_error == \"EAGAIN\" and
+    (.stages | last.stage) == \"ovs_upcall\")) | length == $LOST"
+for name in gone gone_summary gone_rtt; do
+    check_jq "nobody to ask ($name)" $name '.[-1].dropped | length == 1 and (.[0] | .after == "ovs_upcall" and .count == 3 and
+        .upcall_error == "ECONNREFUSED" and (.location | startswith("ovs_dp_process_packet")))'
+done
+
 # --- flows: no upcalls; a delay at the internal port's queue; a mirror --------------------------
 flows "output=2 output=1" "output=2 output=0"      # the copy of each goes to the mirror first
 netem br0 a delay 20ms
