@@ -12,6 +12,15 @@ struct nt_ksyms;
 /* path NULL: /proc/kallsyms. -ENOENT when there is none, -EPERM when all addresses read as 0. */
 int nt_ksyms_load(struct nt_ksyms **out, const char *path);
 void nt_ksyms_free(struct nt_ksyms *k);
+
+/* Which of the functions there are, without keeping the others: sorts them by name and sets .found. Needs no
+ * privilege: names can be read where addresses are hidden. 0 or -errno. */
+struct nt_ksyms_func {
+	const char *name;
+	bool found;
+	void *tag;		/* the caller's */
+};
+int nt_ksyms_find(struct nt_ksyms_func *func, size_t n, const char *path);
 /* Symbol that contains addr, as "name" or "name [module]"; NULL if unknown. Static buffer. */
 const char *nt_ksyms_lookup(const struct nt_ksyms *k, uint64_t addr, uint64_t *offset);
 /* Address of a variable, of a per-CPU one its place in each CPU's area; 0: unknown. */

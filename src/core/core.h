@@ -21,6 +21,7 @@ struct nt_candidate {
 	char target[64];		/* function, or tracepoint without its category */
 	int tp_args;			/* of a tracepoint, as BTF says; -1 unknown */
 	bool refused;
+	bool unsure;			/* a function that BTF does not know */
 };
 
 struct nt_plan_hook {

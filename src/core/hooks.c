@@ -15,6 +15,9 @@
 
 /* The kernel's own ENOTSUPP, which never should have reached user space: no header has it. */
 #define KERNEL_ENOTSUPP 524
+/* More arguments no trampoline passed on before 6.6, which only the attach tells, and a second load is slower
+ * than a kprobe. */
+#define TRAMPOLINE_ARGS 6
 
 static const char *const kind_names[NT_PROG_KINDS] = {
 	[NT_PROG_NONE] = "none",
@@ -46,8 +49,13 @@ enum nt_prog_kind nt_prog_plain_kind(enum nt_hook_type t)
 	return kinds[t];
 }
 
+static bool in_user_space(const struct nt_hook *h)
+{
+	return h->type == NT_HOOK_USER || h->type == NT_HOOK_USER_RET;
+}
+
 static void add_candidate(struct nt_plan_hook *h, enum nt_prog_kind kind, const char *target,
-			  size_t len, int tp_args)
+			  size_t len, int args)
 {
 	struct nt_candidate *c;
 
@@ -55,13 +63,9 @@ static void add_candidate(struct nt_plan_hook *h, enum nt_prog_kind kind, const 
 		return;
 	c = &h->cand[h->n++];
 	c->kind = kind;
-	c->tp_args = tp_args;
+	c->tp_args = h->hook->type == NT_HOOK_TP ? args : -1;
+	c->unsure = h->hook->type != NT_HOOK_TP && args < 0 && !in_user_space(h->hook);
 	memcpy(c->target, target, len);
-}
-
-static bool in_user_space(const struct nt_hook *h)
-{
-	return h->type == NT_HOOK_USER || h->type == NT_HOOK_USER_RET;
 }
 
 /* Module BTF is looked through only for functions that the kernel proper has not. */
@@ -89,19 +93,20 @@ static void read_modules(struct module_btf *m, const struct nt_btf *base)
 		closedir(d);
 }
 
-static bool func_in_btf(const struct nt_btf *vmlinux, struct module_btf *m, const char *name)
+/* Number of its arguments, negative: BTF does not know it. */
+static int func_args(const struct nt_btf *vmlinux, struct module_btf *m, const char *name)
 {
-	if (nt_btf_has_func(vmlinux, name))
-		return true;
-	if (!m->read)
+	int n = nt_btf_func_args(vmlinux, name);
+
+	if (n < 0 && !m->read)
 		read_modules(m, vmlinux);
-	for (size_t i = 0; i < m->n; i++)
-		if (nt_btf_has_func(m->btf[i], name))
-			return true;
-	return false;
+	for (size_t i = 0; n < 0 && i < m->n; i++)
+		n = nt_btf_func_args(m->btf[i], name);
+	return n;
 }
 
-/* own: the kernel's own BTF, by which alone the kernel attaches; a file tells arguments only. */
+/* own: the kernel's own BTF, by which alone the kernel attaches; a file tells arguments only. *args is that of
+ * a tracepoint or function, negative if unknown. */
 static bool typed_possible(const struct nt_run *r, const struct nt_btf *own, struct module_btf *m,
 			   const struct nt_hook *hook, const char *target, size_t len, int *args)
 {
@@ -112,8 +117,10 @@ static bool typed_possible(const struct nt_run *r, const struct nt_btf *own, str
 		return false;
 	memcpy(name, target, len);
 	name[len] = '\0';
-	if (hook->type != NT_HOOK_TP)
-		return own && func_in_btf(own, m, name);
+	if (hook->type != NT_HOOK_TP) {
+		*args = own ? func_args(own, m, name) : -1;
+		return *args >= 0;
+	}
 	*args = nt_btf_tp_args(own ? own : r->btf_file, name);
 	return own && *args >= 0;
 }
@@ -134,19 +141,92 @@ static void candidates(struct nt_run *r, struct nt_plan_hook *h, const struct nt
 		size_t len = strcspn(p, "|");
 		const char *colon = memchr(p, ':', len), *name = colon ? colon + 1 : p;
 		size_t name_len = len - (size_t)(name - p);
+		bool typed, plain_first;
 		int args = -1;
 
 		if (h->hook->type == NT_HOOK_TP && name_len < sizeof(tracepoint)) {
 			snprintf(tracepoint, sizeof(tracepoint), "%.*s", (int)name_len, name);
 			h->tp_ptrs = nt_btf_tp_ptrs(own ? own : r->btf_file, tracepoint);
 		}
-		if ((typed_wanted || h->hook->type == NT_HOOK_TP) &&
-		    typed_possible(r, own, m, h->hook, name, name_len, &args) && typed_wanted)
+		typed = (typed_wanted || h->hook->type == NT_HOOK_TP) &&
+			typed_possible(r, own, m, h->hook, name, name_len, &args) && typed_wanted;
+		plain_first = h->hook->type != NT_HOOK_TP && args > TRAMPOLINE_ARGS && r->common.attach != NT_ATTACH_FENTRY;
+		if (typed && !plain_first)
 			add_candidate(h, typed_kind(h->hook->type), name, name_len, args);
 		if (r->common.attach != NT_ATTACH_FENTRY)
 			add_candidate(h, nt_prog_plain_kind(h->hook->type), name, name_len, args);
+		if (typed && plain_first)
+			add_candidate(h, typed_kind(h->hook->type), name, name_len, args);
 		p += len + (p[len] == '|');
 	}
+}
+
+static bool is_trampoline(enum nt_prog_kind k)
+{
+	return k == NT_PROG_FENTRY || k == NT_PROG_FEXIT;
+}
+
+static void refuse(struct nt_plan_hook *h, struct nt_candidate *c, const char *what, int err_no)
+{
+	c->refused = true;
+	snprintf(h->why, sizeof(h->why), "%s on %s: %s (%s)", kind_names[c->kind], c->target, what,
+		 err_no == KERNEL_ENOTSUPP ? "not supported" : strerror(err_no));
+}
+
+static bool is_probe(enum nt_prog_kind k)
+{
+	return k == NT_PROG_KPROBE || k == NT_PROG_KRETPROBE;
+}
+
+/* Kernels built without kprobes have neither of the two ways to make one. */
+static bool no_kprobes(void)
+{
+	return access("/sys/bus/event_source/devices/kprobe", F_OK) &&
+	       access("/sys/kernel/tracing/kprobe_events", F_OK) &&
+	       access("/sys/kernel/debug/tracing/kprobe_events", F_OK);
+}
+
+static bool is_user_probe(enum nt_prog_kind k)
+{
+	return k == NT_PROG_UPROBE || k == NT_PROG_URETPROBE;
+}
+
+/* A kernel that forbids or lacks the whole mechanism: one answer is enough. */
+static void refuse_all(struct nt_run *r, bool (*of)(enum nt_prog_kind k), const char *what, int err_no)
+{
+	for (size_t i = 0; i < r->plan.n; i++)
+		for (size_t k = 0; k < r->plan.hook[i].n; k++)
+			if (of(r->plan.hook[i].cand[k].kind))
+				refuse(&r->plan.hook[i], &r->plan.hook[i].cand[k], what, err_no);
+}
+
+static void refuse_absent(struct nt_plan_hook *h, const char *function)
+{
+	for (size_t k = 0; k < h->n; k++)
+		if (h->cand[k].unsure && !strcmp(h->cand[k].target, function))
+			refuse(h, &h->cand[k], "not in this kernel", ENOENT);
+}
+
+/* A kprobe on a function that is not there costs more than asking: the attach fails, and all programs are loaded
+ * once more. BTF does not list every function, kallsyms does. */
+static void drop_absent(struct nt_run *r)
+{
+	struct nt_ksyms_func *func = calloc(r->plan.n * NT_CANDIDATES + 1, sizeof(*func));
+	size_t n = 0;
+
+	for (size_t i = 0; func && i < r->plan.n; i++) {
+		struct nt_plan_hook *h = &r->plan.hook[i];
+
+		/* what stands behind one that is there will hardly be used */
+		for (size_t k = 0; k < h->n && h->cand[k].unsure; k++)
+			if (!h->cand[k].refused)
+				func[n++] = (struct nt_ksyms_func){ .name = h->cand[k].target, .tag = h };
+	}
+	if (n && !nt_ksyms_find(func, n, NULL))
+		for (size_t i = 0; i < n; i++)
+			if (!func[i].found)
+				refuse_absent(func[i].tag, func[i].name);
+	free(func);
 }
 
 int nt_plan_make(struct nt_run *r)
@@ -175,6 +255,9 @@ int nt_plan_make(struct nt_run *r)
 		else
 			candidates(r, h, own, m);
 	}
+	if (no_kprobes())
+		refuse_all(r, is_probe, "this kernel has no kprobes", ENOENT);
+	drop_absent(r);
 	nt_names_read_reasons(r, own ? own : r->btf_file);
 	for (size_t i = 0; i < m->n; i++)
 		nt_btf_close(m->btf[i]);
@@ -295,45 +378,6 @@ void nt_plan_give_up(struct nt_plan *p, const char *why)
 	}
 }
 
-static bool is_trampoline(enum nt_prog_kind k)
-{
-	return k == NT_PROG_FENTRY || k == NT_PROG_FEXIT;
-}
-
-static void refuse(struct nt_plan_hook *h, struct nt_candidate *c, const char *what, int err_no)
-{
-	c->refused = true;
-	snprintf(h->why, sizeof(h->why), "%s on %s: %s (%s)", kind_names[c->kind], c->target, what,
-		 err_no == KERNEL_ENOTSUPP ? "not supported" : strerror(err_no));
-}
-
-static bool is_probe(enum nt_prog_kind k)
-{
-	return k == NT_PROG_KPROBE || k == NT_PROG_KRETPROBE;
-}
-
-/* Kernels built without kprobes have neither of the two ways to make one. */
-static bool no_kprobes(void)
-{
-	return access("/sys/bus/event_source/devices/kprobe", F_OK) &&
-	       access("/sys/kernel/tracing/kprobe_events", F_OK) &&
-	       access("/sys/kernel/debug/tracing/kprobe_events", F_OK);
-}
-
-static bool is_user_probe(enum nt_prog_kind k)
-{
-	return k == NT_PROG_UPROBE || k == NT_PROG_URETPROBE;
-}
-
-/* A kernel that forbids or lacks the whole mechanism: one answer is enough. */
-static void refuse_all(struct nt_run *r, bool (*of)(enum nt_prog_kind k), const char *what, int err_no)
-{
-	for (size_t i = 0; i < r->plan.n; i++)
-		for (size_t k = 0; k < r->plan.hook[i].n; k++)
-			if (of(r->plan.hook[i].cand[k].kind))
-				refuse(&r->plan.hook[i], &r->plan.hook[i].cand[k], what, err_no);
-}
-
 void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, enum nt_refusal what, int err_no)
 {
 	static const char *const texts[] = {
@@ -351,10 +395,6 @@ void nt_plan_refuse(struct nt_run *r, struct nt_plan_hook *h, enum nt_refusal wh
 	 * function with more arguments than a trampoline passes on. */
 	if (err_no == KERNEL_ENOTSUPP && is_trampoline(c->kind) && !nt_try_attach(NT_PROG_FENTRY)) {
 		refuse_all(r, is_trampoline, "this kernel attaches no such program", err_no);
-		return;
-	}
-	if (what == NT_REFUSED_ATTACH && is_probe(c->kind) && no_kprobes()) {
-		refuse_all(r, is_probe, "this kernel has no kprobes", err_no);
 		return;
 	}
 	if (what == NT_REFUSED_ATTACH && is_user_probe(c->kind) && !nt_uprobe_possible()) {

@@ -150,8 +150,9 @@ static int add_line(struct nt_ksyms *k, const char **line)
 }
 
 /* Whole lines: the last byte is a newline. */
-static int add_lines(struct nt_ksyms *k, const char *p, const char *end)
+static int add_lines(void *arg, const char *p, const char *end)
 {
+	struct nt_ksyms *k = arg;
 	int err = reserve_names(k, (size_t)(end - p));
 
 	for (; !err && p < end; p++)
@@ -169,7 +170,8 @@ static int by_addr(const void *a, const void *b)
 	return x->name < y->name ? -1 : x->name > y->name;
 }
 
-static int read_all(struct nt_ksyms *k, int fd)
+/* fn gets whole lines, as many as there are. */
+static int read_all(int fd, int (*fn)(void *arg, const char *p, const char *end), void *arg)
 {
 	size_t cap = 256 * 1024, have = 0, whole;
 	char *buf = malloc(cap);
@@ -187,7 +189,7 @@ static int read_all(struct nt_ksyms *k, int fd)
 		have += (size_t)n;
 		for (whole = have; whole && buf[whole - 1] != '\n';)
 			whole--;
-		err = add_lines(k, buf, buf + whole);
+		err = fn(arg, buf, buf + whole);
 		have -= whole;
 		memmove(buf, buf + whole, have);
 	}
@@ -220,7 +222,7 @@ int nt_ksyms_load(struct nt_ksyms **out, const char *path)
 	err = reserve_names(k, 1);
 	if (!err) {
 		k->names[k->names_len++] = '\0';	/* offset 0 means "no name" */
-		err = read_all(k, fd);
+		err = read_all(fd, add_lines, k);
 	}
 	close(fd);
 	if (!err && (!k->n || !k->base))
@@ -236,6 +238,61 @@ int nt_ksyms_load(struct nt_ksyms **out, const char *path)
 	malloc_trim(0);
 	*out = k;
 	return 0;
+}
+
+struct wanted {
+	struct nt_ksyms_func *func;
+	size_t n;
+};
+
+static int compare_name(const void *key, const void *func)
+{
+	const char *a = key, *b = ((const struct nt_ksyms_func *)func)->name;
+
+	for (; *b && *a == *b; a++)
+		b++;
+	/* in the file a name ends with its line, or a tab and a module */
+	return !*b && (*a == '\n' || *a == '\t') ? 0 : *a == '\n' || *a == '\t' ? -1 : (unsigned char)*a - (unsigned char)*b;
+}
+
+static int find_in_lines(void *arg, const char *p, const char *end)
+{
+	const struct wanted *w = arg;
+
+	for (; p < end; p = line_end(p) + 1) {
+		struct nt_ksyms_func *f;
+
+		parse_hex(&p);
+		if (p[0] != ' ' || p[1] == '\n' || p[2] != ' ' || !strchr("tTwW", p[1]))
+			continue;
+		f = bsearch(p + 3, w->func, w->n, sizeof(*f), compare_name);
+		if (f)
+			f->found = true;
+	}
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct nt_ksyms_func *)a)->name, ((const struct nt_ksyms_func *)b)->name);
+}
+
+int nt_ksyms_find(struct nt_ksyms_func *func, size_t n, const char *path)
+{
+	struct wanted w = { func, n };
+	int fd = open(path ? path : "/proc/kallsyms", O_RDONLY | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return -errno;
+	qsort(func, n, sizeof(*func), by_name);
+	err = read_all(fd, find_in_lines, &w);
+	close(fd);
+	/* of those with one name the search meets any */
+	for (size_t i = 1; i < n; i++)
+		func[i].found |= func[i - 1].found && !strcmp(func[i].name, func[i - 1].name);
+	for (size_t i = n; i > 1; i--)
+		func[i - 2].found |= func[i - 1].found && !strcmp(func[i - 2].name, func[i - 1].name);
+	return err;
 }
 
 void nt_ksyms_free(struct nt_ksyms *k)

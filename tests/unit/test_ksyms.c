@@ -165,6 +165,32 @@ static void test_large(void)
 	free(text);
 }
 
+static void test_find(void)
+{
+	struct nt_ksyms_func f[] = {
+		{ .name = "tun_net_xmit" }, { .name = "inner" }, { .name = "inne" }, { .name = "inner2" },
+		{ .name = "some_data" }, { .name = "tun_net_xmit" }, { .name = "part.0.constprop.1" }, { .name = "tun" },
+	};
+	static const char *const there[] = { "inner", "part.0.constprop.1", "tun_net_xmit" };
+	char hidden[sizeof(small)];
+	unsigned int right = 0;
+
+	memcpy(hidden, small, sizeof(small));
+	for (char *p = hidden; *p; p = strchr(p, '\n') + 1)
+		memset(p, '0', 16);	/* as without privilege */
+	if (!CHECK(!nt_ksyms_find(f, 8, temp_file(hidden, strlen(hidden))), "names of hidden addresses"))
+		return;
+	for (size_t i = 0; i < 8; i++) {
+		bool want = false;
+
+		for (size_t k = 0; k < 3; k++)
+			want |= !strcmp(f[i].name, there[k]);
+		right += f[i].found == want;
+	}
+	CHECK_U64(right, 8, "whole names of functions, one of them twice");
+	CHECK(nt_ksyms_find(f, 8, "/nowhere/at/all") == -ENOENT, "no file to find them in");
+}
+
 static void count(void *arg, const char *name, uint64_t start, uint64_t end)
 {
 	(void)name;
@@ -198,6 +224,7 @@ int main(void)
 		nt_ksyms_free(k);
 	}
 	test_hidden();
+	test_find();
 	test_broken_lines();
 	test_large();
 	test_own();
