@@ -125,6 +125,30 @@ static void cpus_show(struct nt_run *r, const struct nt_tl_cpus_row *row, bool t
 	nt_json_obj_end(o);
 }
 
+/* As nt_backlog_depth() of bpf/lib/timeline_backlog.bpf.h. arm64 often has no data in kallsyms. */
+static bool depth_known(struct nt_run *r)
+{
+	struct nt_ksyms *k = nt_run_ksyms(r);
+
+	return nt_ksyms_var(k, NT_KSYMS_SOFTNET_DATA) && nt_ksyms_var(k, NT_KSYMS_PER_CPU_OFFSET);
+}
+
+static void depth_show(struct nt_run *r, const struct nt_hist *depth)
+{
+	struct nt_out *o = nt_run_out(r);
+
+	if (!depth_known(r)) {
+		nt_json_str(o, "backlog_depth", NULL);
+		nt_text(o, "\npackets that were in the backlog before: not known, kallsyms has no data here\n");
+		return;
+	}
+	nt_hist_json(o, "backlog_depth", depth, "packets", 1.0);
+	if (depth->count)
+		nt_text(o, "\npackets that were in the backlog before: on average %.1f, p99 %llu, most %llu\n",
+			(double)depth->sum / (double)depth->count, (unsigned long long)nt_hist_quantile(depth, .99),
+			(unsigned long long)depth->max);
+}
+
 void nt_tl_backlog_show(struct nt_run *r, struct nt_tl_figures *f)
 {
 	struct nt_tl_backlog *b = f->backlog;
@@ -133,11 +157,7 @@ void nt_tl_backlog_show(struct nt_run *r, struct nt_tl_figures *f)
 	if (!b)
 		return;
 	qsort(b->cpus, b->n_cpus, sizeof(b->cpus[0]), by_count);
-	nt_hist_json(o, "backlog_depth", &b->depth, "packets", 1.0);
-	if (b->depth.count)
-		nt_text(o, "\npackets that were in the backlog before: on average %.1f, p99 %llu, most %llu\n",
-			(double)b->depth.sum / (double)b->depth.count,
-			(unsigned long long)nt_hist_quantile(&b->depth, .99), (unsigned long long)b->depth.max);
+	depth_show(r, &b->depth);
 	if (b->n_cpus && b->cpus[0].hist.count)
 		nt_text(o, "  from CPU to CPU              packets  wait  p50        p99\n");
 	nt_json_arr(o, "cpus");

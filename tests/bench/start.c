@@ -52,7 +52,8 @@ int bench_start(int argc, char **argv)
 {
 	uint64_t start, ns;
 	int p[2], status;
-	char c = 0;
+	char c = 0, line[64] = "";
+	size_t n = 0;
 	pid_t pid;
 
 	if (argc < 1 || pipe(p))
@@ -69,10 +70,11 @@ int bench_start(int argc, char **argv)
 	}
 	close(p[1]);
 	while (c != '\n' && read(p[0], &c, 1) == 1)
-		;
+		if (n < sizeof(line) - 1)
+			line[n++] = c;
 	ns = bench_now() - start;
-	if (c != '\n')
-		bench_die("it ended without a line");
+	if (c != '\n' || !strstr(line, "\"type\":\"start\""))
+		bench_die("it does not start");
 	usleep(200000);		/* what it frees after its start line is free then */
 	printf("%llu %lu %lu %lu\n", (unsigned long long)ns, status_kb(pid, "VmRSS"),
 	       maps_kb(pid), status_kb(pid, "VmHWM"));

@@ -36,7 +36,11 @@ for name in all udp other; do nt_stop $name; lost_zero $name; adds_up $name; don
 check_jq "all that vb received" all ".[-1] | .completed == $(stats_delta b vb rx.packets) and .direct == 0"
 check_jq "two pairs of stages" all '.[-1].stages | map([.from, .to, .async]) ==
     [["backlog_enq", "backlog_deq", true], ["backlog_deq", "ip_rcv", false]]'
-check_jq "datagrams" udp '.[-1] | .completed == 350 and .backlog_depth.count == 350 and .backlog_depth.max == 0'
+# Without data in kallsyms (Debian's arm64) nothing is known of it, which is said.
+DEPTH=.backlog_depth==null
+depth() { ! grep -qw softnet_data /proc/kallsyms || DEPTH="(.backlog_depth | $1)"; }
+depth '.count == 350 and .max == 0'
+check_jq "datagrams" udp ".[-1] | .completed == 350 and $DEPTH"
 check_jq "by one CPU, to the same" udp '.[-1].cpus | length == 1 and (.[0] | .from_cpu == 0 and .to_cpu == 0 and
     (.cross | not) and .wait.count == 350)'
 check_jq "not those of other devices" other '.[-1].started == 0'
@@ -49,10 +53,10 @@ settle a b
 nt_stop batch
 nt_stop each
 for name in batch each; do lost_zero $name; adds_up $name; done
-check_jq "0 to 19 before each" batch '.[-1] | .completed == 100 and .backlog_depth.min == 0 and .backlog_depth.max == 19 and
-    .backlog_depth.sum == 950'
-check_jq "an event for each, with what was before it" each 'map(select(.type == "event")) | length == 100 and
-    (map(.backlog_packets) | add) == 950 and all(.ended == "complete" and (.stages | map(.stage)) ==
+depth '.min == 0 and .max == 19 and .sum == 950'
+check_jq "0 to 19 before each" batch ".[-1] | .completed == 100 and $DEPTH"
+check_jq "an event for each, with what was before it" each '.[-1].backlog_depth as $d | map(select(.type == "event")) |
+    length == 100 and ($d == null or (map(.backlog_packets) | add) == 950) and all(.ended == "complete" and (.stages | map(.stage)) ==
     ["backlog_enq", "backlog_deq", "ip_rcv"])'
 check_jq "no reports by that name" each 'map(.type) | index("interval") == null'
 check_jq "who has more before him waits longer" each 'map(select(.type == "event")) | .[0:20] |
@@ -66,8 +70,8 @@ settle a b
 nt_stop answers
 lost_zero answers
 adds_up answers
-check_jq "19 before each, untouched ones and answers" answers '.[-1] | .completed == 20 and .backlog_depth.min == 19 and
-    .backlog_depth.max == 19'
+depth '.min == 19 and .max == 19'
+check_jq "19 before each, untouched ones and answers" answers ".[-1] | .completed == 20 and $DEPTH"
 
 # --- a backlog that is full ---------------------------------------------------------------------
 was=$(cat /proc/sys/net/core/netdev_max_backlog)
