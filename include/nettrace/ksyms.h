@@ -14,7 +14,7 @@ int nt_ksyms_load(struct nt_ksyms **out, const char *path);
 void nt_ksyms_free(struct nt_ksyms *k);
 
 /* Which of the functions there are, without keeping the others: sorts them by name and sets .found. Needs no
- * privilege: names can be read where addresses are hidden. 0 or -errno. */
+ * privilege: names can be read where addresses are hidden. 0 or -errno; -ENOENT also if the file has no function. */
 struct nt_ksyms_func {
 	const char *name;
 	bool found;

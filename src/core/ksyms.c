@@ -242,22 +242,23 @@ int nt_ksyms_load(struct nt_ksyms **out, const char *path)
 
 struct wanted {
 	struct nt_ksyms_func *func;
-	size_t n;
+	size_t n, seen;
 };
 
 static int compare_name(const void *key, const void *func)
 {
 	const char *a = key, *b = ((const struct nt_ksyms_func *)func)->name;
+	unsigned char c;
 
 	for (; *b && *a == *b; a++)
 		b++;
-	/* in the file a name ends with its line, or a tab and a module */
-	return !*b && (*a == '\n' || *a == '\t') ? 0 : *a == '\n' || *a == '\t' ? -1 : (unsigned char)*a - (unsigned char)*b;
+	c = *a == '\n' || *a == '\t' ? 0 : (unsigned char)*a;	/* its end, before a module's name */
+	return c - (unsigned char)*b;
 }
 
 static int find_in_lines(void *arg, const char *p, const char *end)
 {
-	const struct wanted *w = arg;
+	struct wanted *w = arg;
 
 	for (; p < end; p = line_end(p) + 1) {
 		struct nt_ksyms_func *f;
@@ -265,6 +266,7 @@ static int find_in_lines(void *arg, const char *p, const char *end)
 		parse_hex(&p);
 		if (p[0] != ' ' || p[1] == '\n' || p[2] != ' ' || !strchr("tTwW", p[1]))
 			continue;
+		w->seen++;
 		f = bsearch(p + 3, w->func, w->n, sizeof(*f), compare_name);
 		if (f)
 			f->found = true;
@@ -279,7 +281,7 @@ static int by_name(const void *a, const void *b)
 
 int nt_ksyms_find(struct nt_ksyms_func *func, size_t n, const char *path)
 {
-	struct wanted w = { func, n };
+	struct wanted w = { func, n, 0 };
 	int fd = open(path ? path : "/proc/kallsyms", O_RDONLY | O_CLOEXEC), err;
 
 	if (fd < 0)
@@ -292,6 +294,8 @@ int nt_ksyms_find(struct nt_ksyms_func *func, size_t n, const char *path)
 		func[i].found |= func[i - 1].found && !strcmp(func[i].name, func[i - 1].name);
 	for (size_t i = n; i > 1; i--)
 		func[i - 2].found |= func[i - 1].found && !strcmp(func[i - 2].name, func[i - 1].name);
+	if (!err && !w.seen)
+		err = -ENOENT;		/* masked, as some containers have it */
 	return err;
 }
 

@@ -189,6 +189,7 @@ static void test_find(void)
 	}
 	CHECK_U64(right, 8, "whole names of functions, one of them twice");
 	CHECK(nt_ksyms_find(f, 8, "/nowhere/at/all") == -ENOENT, "no file to find them in");
+	CHECK(nt_ksyms_find(f, 8, "/dev/null") == -ENOENT, "a file that is masked");
 }
 
 static void count(void *arg, const char *name, uint64_t start, uint64_t end)
