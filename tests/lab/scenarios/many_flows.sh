@@ -36,8 +36,9 @@ check "datagrams of the device" "$(stats_delta a va tx.packets)" == 100100
 note "$(jq_get wide '.[-1] | [.started, .completed, .inside, .lost]')"
 check_jq "as many as there is room for, the others are counted" wide '.[-1] | .started == 100100 and .completed == 16384 and
     .lost.map_full == 100100 - 16384 and .inside == 0'
+# Those behind a hundred thousand others leave later: how much depends on the softirq's luck.
 check_jq "the watched flow" one '.[-1] | .started == 100 and .completed == 100 and (.stages | map(select(.to == "qdisc_deq"))[0].hist |
-    .count == 100 and .min >= 60000000 and .p50 < 60060000)'
+    .count == 100 and .min >= 60000000 and .p50 < 60600000)'
 
 # --- rows of flows ---------------------------------------------------------------------------------------------
 in_a tc qdisc del dev va root

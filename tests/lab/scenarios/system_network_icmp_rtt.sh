@@ -138,10 +138,11 @@ check_jq "lost outside: the request was sent" lost "map($ICMP | select(.icmp_id 
     all(.ended == \"timeout\" and .last_stage == \"phy_queue\" and (has(\"rtt_us\") | not))"
 check_jq "dropped by this host" lost "map($ICMP | select(.icmp_id == 12)) | length == 4 and all(.ended == \"dropped\" and
     .last_stage == \"ip_out\" and (.drop_location | length > 3))"
-check_jq "and counted with place" lost '.[-1] | .dropped_total == 4 and (.dropped | length == 1 and (.[0] | .leg == 1 and
-    .after == "ip_out" and .count == 4 and .direction == "tx"))'
-check_jq "lost in the switch" lost "map($ICMP | select(.icmp_id == 11)) | length == 3 and
-    all((.ended == \"dropped\" or .ended == \"timeout\") and (.last_stage | test(\"^ovs_\")) and .external_us > 0)"
+check_jq "and counted with place" lost '.[-1] | .dropped_total == 7 and (.dropped | sort_by(.leg) | length == 2 and
+    (.[0] | .leg == 1 and .after == "ip_out" and .count == 4 and .direction == "tx" and (has("upcall_error") | not)) and
+    (.[1] | .leg == 2 and .after == "ovs_upcall" and .count == 3 and .upcall_error == "ENOTCONN"))'
+check_jq "lost in the switch" lost "map($ICMP | select(.icmp_id == 11)) | length == 3 and all(.ended == \"dropped\" and
+    .last_stage == \"ovs_upcall\" and .upcall_error == \"ENOTCONN\" and .external_us > 0)"
 jq -c 'select(.type == "end") | {dropped, timed_out, lost}' lost.json
 
 # --- without the switch ------------------------------------------------------------------------------------------

@@ -211,8 +211,9 @@ check_jq "no route: the place" lost 'map(select(.ifname == "vx41")) | all(.locat
 knows_type vxlan_rdst vxlan && expected='[401, "10.99.9.9"]' || expected='[null, null]'
 check_jq "no route: VNI and peer" lost "map(select(.ifname == \"vx41\")) | all([.vni, .outer.dst_ip] == $expected)"
 check_jq "numbers" lost '.[-1].tx | .packets == 20 and .dropped == 11 and .local == 7'
+# arm64 cannot tell who called the function in whose first instruction the program runs.
 check_jq "stacks: from the sender on" lost 'map(select(.type == "event")) | all(.stack | length > 5 and
-    (.[0:4] | any(test("^dev_hard_start_xmit"))) and any(test("^raw_sendmsg")))'
+    (.[0:4] | any(test("^(dev_hard_start_xmit|__dev_queue_xmit)"))) and any(test("^raw_sendmsg")))'
 for n in 40 41 42; do ip -n a link del vx$n; done
 
 # --- metadata mode: Open vSwitch says VNI and peer -------------------------------------------------------
