@@ -47,6 +47,18 @@ if in_guest; then
         doctor-plain.json)" =~ '^\["(loaded|built in)"\]$'
 fi
 
+# shellcheck disable=SC2086	# args are words
+# A plan that the kernel refuses costs a second load of all programs. arm64 refuses trampolines before 6.4.
+if in_guest && [ "$(uname -m)" = x86_64 ]; then
+    for tool in "${tools[@]}"; do
+        "$NETTRACE" "$tool" ${args[$tool]:-} --dry-run --json 2>>plans.err | jq -c 'select(.type == "plan")' >>plans.json
+    done
+    check "what is planned is attached" "$(jq -n -c --slurpfile plan plans.json --slurpfile run runs-plain.json '
+        ($plan | map({key: .tool, value: .hooks}) | from_entries) as $planned |
+        [$run[] | select(.code == 0 and .first.hooks != $planned[.tool]).tool]')" == '[]'
+    check "all plans were made" "$(wc -l <plans.json)" == "${#tools[@]}"
+fi
+
 # --- a kernel without BTF ----------------------------------------------------
 if in_guest && has_typed; then
     mount -t tmpfs none /sys/kernel/btf
